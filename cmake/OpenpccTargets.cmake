@@ -1,0 +1,70 @@
+# openpcc_add_library / _program / _test / _fuzzer: a library's CMakeLists.txt is a declaration that fits on a screen.
+include(GNUInstallDirs)
+find_package(GTest REQUIRED)
+include(GoogleTest)
+
+# openpcc_add_library(NAME HEADERS ... SOURCES ... PUBLIC_DEPS ... PRIVATE_DEPS ...) -> target openpcc_NAME, alias openpcc::NAME.
+# Headers are included as "FOLDER/header.h", relative to lib/.
+function(openpcc_add_library name)
+  cmake_parse_arguments(ARG "" "" "HEADERS;SOURCES;PUBLIC_DEPS;PRIVATE_DEPS" ${ARGN})
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "openpcc_add_library(${name}): unknown argument ${ARG_UNPARSED_ARGUMENTS}")
+  endif()
+  if(ARG_SOURCES)
+    add_library(openpcc_${name} STATIC ${ARG_HEADERS} ${ARG_SOURCES})
+    target_include_directories(openpcc_${name} PUBLIC ${PROJECT_SOURCE_DIR}/lib)
+    target_link_libraries(openpcc_${name} PUBLIC ${ARG_PUBLIC_DEPS} PRIVATE openpcc_flags ${ARG_PRIVATE_DEPS})
+  else()
+    add_library(openpcc_${name} INTERFACE)
+    target_include_directories(openpcc_${name} INTERFACE ${PROJECT_SOURCE_DIR}/lib)
+    target_link_libraries(openpcc_${name} INTERFACE ${ARG_PUBLIC_DEPS})
+  endif()
+  add_library(openpcc::${name} ALIAS openpcc_${name})
+endfunction()
+
+# openpcc_add_program(NAME SOURCES ... DEPS ...) -> build/bin/NAME
+function(openpcc_add_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE openpcc_flags ${ARG_DEPS})
+  target_compile_definitions(${name} PRIVATE OPENPCC_VERSION="${PROJECT_VERSION}")
+  install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()
+
+# openpcc_add_test(NAME SOURCES ... DEPS ... LABELS unit|tpm|stack|model [TIMEOUT SECONDS] [WHOLE])
+# Tests run in the source folder of the CMakeLists.txt that declares them, so that vectors are found by relative path.
+# WHOLE: one ctest case for the whole program (an expensive fixture), else one per TEST.
+function(openpcc_add_test name)
+  cmake_parse_arguments(ARG "WHOLE" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  if(NOT ARG_LABELS)
+    message(FATAL_ERROR "openpcc_add_test(${name}): LABELS is required")
+  endif()
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE openpcc_flags ${ARG_DEPS} GTest::gtest GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  # Unit tests are many and small: one ctest case per program keeps starting them cheap.
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+# openpcc_add_fuzzer(NAME SOURCES ... CORPUS DIR DEPS ...)
+# With OPENPCC_FUZZ: a libFuzzer program. Otherwise: a replay of the corpus (each file whole, cut at every length up to 4 KiB,
+# and with single bits flipped), so that corpora run in plain ctest with any compiler. Replaying no file is a failure.
+function(openpcc_add_fuzzer name)
+  cmake_parse_arguments(ARG "" "CORPUS" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE openpcc_flags ${ARG_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  if(OPENPCC_FUZZ)
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME ${name} COMMAND ${name} -runs=20000 -max_total_time=20 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS}
+             WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
+  else()
+    target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay_main.cc)
+    add_test(NAME ${name} COMMAND ${name} ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "unit;fuzz" TIMEOUT 120)
+endfunction()
