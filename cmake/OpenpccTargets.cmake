@@ -31,11 +31,11 @@ function(openpcc_add_program name)
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 
-# openpcc_add_test(NAME SOURCES ... DEPS ... LABELS unit|tpm|stack|model [TIMEOUT SECONDS] [WHOLE])
-# Tests run in the source folder of the CMakeLists.txt that declares them, so that vectors are found by relative path.
-# WHOLE: one ctest case for the whole program (an expensive fixture), else one per TEST.
+# openpcc_add_test(NAME SOURCES ... DEPS ... LABELS unit|tpm|stack|model [TIMEOUT SECONDS])
+# One ctest case per program. It runs in the source folder of the CMakeLists.txt that declares it, so that vectors are found by
+# relative path.
 function(openpcc_add_test name)
-  cmake_parse_arguments(ARG "WHOLE" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_LABELS)
     message(FATAL_ERROR "openpcc_add_test(${name}): LABELS is required")
   endif()
@@ -45,7 +45,6 @@ function(openpcc_add_test name)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE openpcc_flags ${ARG_DEPS} GTest::gtest GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
-  # Unit tests are many and small: one ctest case per program keeps starting them cheap.
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
@@ -60,7 +59,10 @@ function(openpcc_add_fuzzer name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   if(OPENPCC_FUZZ)
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
-    add_test(NAME ${name} COMMAND ${name} -runs=20000 -max_total_time=20 ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS}
+    # libFuzzer writes what it finds into the first folder: never into the tree.
+    set(scratch ${CMAKE_BINARY_DIR}/fuzz/found/${name})
+    file(MAKE_DIRECTORY ${scratch})
+    add_test(NAME ${name} COMMAND ${name} -runs=20000 -max_total_time=20 ${scratch} ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS}
              WORKING_DIRECTORY ${CMAKE_BINARY_DIR}/fuzz)
   else()
     target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/cmake/fuzz_replay_main.cc)

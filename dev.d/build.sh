@@ -1,0 +1,104 @@
+# Configuring, building, tests, benchmarks, fuzzing, lint.
+
+use_ccache() {
+  command -v ccache >/dev/null || return 0
+  export CMAKE_C_COMPILER_LAUNCHER=ccache CMAKE_CXX_COMPILER_LAUNCHER=ccache
+  export CCACHE_DIR=${CCACHE_DIR:-$(cache_dir)/ccache} CCACHE_BASEDIR=$root CCACHE_NOHASHDIR=1
+  mkdir -p "$CCACHE_DIR"
+}
+
+# build_preset NAME [TARGET...]: configures once and builds.
+build_preset() {
+  local preset=$1 dir
+  shift
+  case "$preset" in dev) dir=$root/build ;; *) dir=$root/build/$preset ;; esac
+  use_ccache
+  [ -f "$dir/build.ninja" ] || quietly "configuring ($preset)" cmake --preset "$preset" "${llama_cmake_options[@]}"
+  say "building ($preset)"
+  if [ $# -gt 0 ]; then cmake --build "$dir" --target "$@" >&2; else cmake --build "$dir" >&2; fi
+}
+
+ensure_build() {
+  setup_packages build
+  llama_install
+  build_preset dev
+}
+
+check_format() {
+  git ls-files -z '*.h' '*.cc' | xargs -0 -r clang-format-14 --dry-run -Werror
+}
+
+run_tests() {
+  local quick= label=
+  while [ $# -gt 0 ]; do
+    case "$1" in
+      --quick) quick=1; shift ;;
+      --label) [ $# -ge 2 ] || die_usage "--label needs a value"; label=$2; shift 2 ;;
+      *) die_usage "test: unknown option '$1'" ;;
+    esac
+  done
+  setup_packages build lint
+  llama_install
+  model_fetch "$demo_model"
+  quietly "checking format" check_format
+  quietly "checking layers" python3 "$root/tests/check_layers.py"
+  build_preset dev
+  OPENPCC_TEST_MODEL=$(model_path "$demo_model")
+  export OPENPCC_TEST_MODEL
+  local select=()
+  [ -z "$label" ] || select=(-L "$label")
+  say "tests"
+  ctest --test-dir "$root/build" --output-on-failure --no-tests=error "${select[@]}"
+  if [ -n "$quick" ] || [ -n "$label" ]; then
+    say "the sanitizer build was left out, as asked"
+    return 0
+  fi
+  build_preset asan
+  say "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
+  ctest --test-dir "$root/build/asan" --output-on-failure --no-tests=error -L unit
+}
+
+run_bench() {
+  setup_packages build bench
+  llama_install
+  build_preset bench
+  say "benchmarks (one run, this machine: $(nproc) cores)"
+  local program
+  for program in "$root"/build/bench/bench/*_bench; do
+    "$program" "$@"
+  done
+}
+
+run_fuzz() {
+  local seconds=30
+  if [ "${1:-}" = --seconds ]; then seconds=${2:?--seconds needs a number}; shift 2; fi
+  [ $# -eq 0 ] || die_usage "fuzz: unknown option '$1'"
+  setup_packages build clang
+  build_preset fuzz
+  local program name corpus
+  for program in "$root"/build/fuzz/fuzz/*_fuzz; do
+    name=$(basename "$program")
+    corpus=$(cache_dir)/fuzz/$name
+    mkdir -p "$corpus"
+    say "$name: $seconds s (corpus grows in $corpus)"
+    # shellcheck disable=SC2046  # the seed corpora are one folder each, named in the target's own test
+    "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "$corpus" \
+      $(python3 "$root/tests/fuzz_corpus.py" "$root/build/fuzz" "$name")
+  done
+}
+
+run_lint() {
+  setup_packages build lint clang
+  if [ "${1:-}" = --fix ]; then
+    git ls-files -z '*.h' '*.cc' | xargs -0 -r clang-format-14 -i
+    shift
+  fi
+  [ $# -eq 0 ] || die_usage "lint: unknown option '$1'"
+  quietly "checking format" check_format
+  quietly "checking layers" python3 "$root/tests/check_layers.py"
+  use_ccache
+  quietly "configuring (tidy)" cmake --preset tidy
+  quietly "generated sources" cmake --build "$root/build/tidy" --target openpcc_wire
+  say "clang-tidy"
+  git ls-files '*.cc' | grep -v '_fuzz.cc$' | xargs -P "$(nproc)" -n 4 clang-tidy-19 -quiet -p "$root/build/tidy" --warnings-as-errors='*'
+}
