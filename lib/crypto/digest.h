@@ -1,0 +1,41 @@
+// digest.h - SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104). Thread-safe; inputs may come from anyone.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+
+#include "base/bytes.h"
+
+namespace openpcc::crypto {
+
+// OpenSSL refused an operation that does not depend on the input (no memory, no such algorithm): nothing can be done
+// with this process's cryptography. Every function of this library may return it.
+inline constexpr ErrorCode kUnavailable{"crypto.unavailable"};
+
+inline constexpr size_t kSha256Size = 32;
+using Sha256Digest = std::array<uint8_t, kSha256Size>;
+
+[[nodiscard]] Result<Sha256Digest> sha256(ByteView data);
+
+// Over the parts, one after the other, as if they were one text. Wipe the result where the key is a secret and the
+// result is one too.
+[[nodiscard]] Result<Sha256Digest> hmac_sha256(ByteView key, std::initializer_list<ByteView> parts);
+[[nodiscard]] Result<Sha256Digest> hmac_sha256(ByteView key, ByteView data);
+
+// Incremental SHA-256, for files and streams.
+class Sha256 {
+ public:
+  [[nodiscard]] static Result<Sha256> create();
+  ~Sha256();
+  Sha256(Sha256&& other) noexcept;
+  Sha256& operator=(Sha256&& other) noexcept;
+
+  [[nodiscard]] Status update(ByteView data);
+  [[nodiscard]] Result<Sha256Digest> finish();  // once; nothing may be fed afterwards
+
+ private:
+  explicit Sha256(void* context) : context_(context) {}
+  void* context_;
+};
+
+}  // namespace openpcc::crypto
