@@ -66,7 +66,7 @@ struct PublicArea {
 [[nodiscard]] Bytes marshal_public(const PublicArea& area);
 
 // The object's Name (Part 1, 16): 000B and SHA-256 of the TPMT_PUBLIC. This is what a TPM certifies.
-[[nodiscard]] Bytes object_name(const PublicArea& area);
+[[nodiscard]] Result<Bytes> object_name(const PublicArea& area);
 
 // 04, X, Y, each coordinate left-padded to 32 bytes. kNotP256 for anything but a P-256 key with both coordinates. Does
 // not say whether the point lies on the curve: whoever uses the point must check.
