@@ -1,0 +1,78 @@
+// protocol.h - what router_com and compute_worker say to each other.
+//
+// Control connection (UNIX socket of the worker's parent; process/message.h framing, one ControlMessage each):
+//   -> kPing tag            <- kPong tag, engine, models      (also compute_boot's readiness check)
+//   -> kStart tag           <- kStarted tag, id + the child's socket | kBusy tag | kFailed tag
+//   -> kStop id                                                the child is killed at once
+//                           <- kEnded id, how                  once per started child, after it is gone
+// When the connection closes, all children started on it are killed.
+//
+// Child's socket: a RequestHead message, then body messages of at most kMaxBodyPart sealed bytes, then an empty
+// message: the body is whole. The answer is the official worker framing (wire/worker_output.h) and then the end of the
+// stream. A stream that ends before its header means: no answer; kEnded has the reason.
+//
+// Both ends are hostile to each other: everything has a cap and is parsed strictly. Thread-safe: plain values.
+#pragma once
+
+#include <cstdint>
+
+#include "base/bytes.h"
+
+namespace openpcc::worker {
+
+inline constexpr ErrorCode kBadControl{
+    "worker.bad_control"};                               // no control message, or more or less than it should hold
+inline constexpr ErrorCode kBadHead{"worker.bad_head"};  // no request head
+
+inline constexpr size_t kMaxControlMessage = 64 * 1024;
+inline constexpr size_t kMaxHeadMessage = 1024;
+inline constexpr size_t kMaxBodyPart = 64 * 1024;
+inline constexpr size_t kMaxModels = 256;
+inline constexpr size_t kMaxNameSize = 512;
+
+// Exit status of a child, as in the official worker where that has one.
+inline constexpr int kExitAnswered = 0;
+inline constexpr int kExitFailed = 1;         // the answer, if one began, is broken
+inline constexpr int kExitNotDecrypted = 10;  // the request does not open here: the sender's fault
+
+enum class ControlType : uint8_t {
+  kPing = 0x01,
+  kStart = 0x02,
+  kStop = 0x03,
+  kPong = 0x81,
+  kStarted = 0x82,
+  kBusy = 0x83,
+  kFailed = 0x84,
+  kEnded = 0x85,
+};
+
+// One struct for all: `tag` is the asker's own number, returned to him; which of the rest count depends on the type.
+struct ControlMessage {
+  ControlType type = ControlType::kPing;
+  uint32_t tag = 0;                 // all but kStop, kEnded
+  uint64_t child = 0;               // kStarted, kStop, kEnded
+  bool by_signal = false;           // kEnded
+  int32_t code = 0;                 // kEnded: exit status or signal, 0..255
+  std::string engine;               // kPong
+  std::vector<std::string> models;  // kPong
+  friend bool operator==(const ControlMessage&, const ControlMessage&) = default;
+};
+
+[[nodiscard]] Bytes encode(const ControlMessage& message);
+// kBadControl for anything that encode() would not write.
+[[nodiscard]] Result<ControlMessage> parse_control(ByteView bytes);
+
+// What a child must know beside the sealed bytes. Nothing here is secret, and nothing of it is trusted.
+struct RequestHead {
+  std::string media_type;
+  Bytes encapsulated_key;
+  Bytes rek_point;  // the node's public key; a wrong one only keeps the request from opening
+  int64_t credit_amount = 0;
+  friend bool operator==(const RequestHead&, const RequestHead&) = default;
+};
+
+// The parts must be within the caps: media type 64 bytes, key 384, point 65, amount above 0.
+[[nodiscard]] Bytes encode(const RequestHead& head);
+[[nodiscard]] Result<RequestHead> parse_request_head(ByteView bytes);
+
+}  // namespace openpcc::worker
