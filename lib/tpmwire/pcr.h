@@ -13,7 +13,8 @@
 namespace openpcc::tpmwire {
 
 inline constexpr ErrorCode kBadPcrs{"tpmwire.bad_pcrs"};  // no value, too many, an index above 31, or a wrong length
-inline constexpr ErrorCode kNoDigest{"tpmwire.no_digest"};  // the system gave no SHA-256 (no memory): nothing can be decided
+inline constexpr ErrorCode kNoDigest{
+    "tpmwire.no_digest"};  // the system gave no SHA-256 (no memory): nothing can be decided
 
 inline constexpr std::array<uint32_t, 9> kOfficialPcrs = {0, 1, 2, 3, 4, 5, 7, 8, 12};
 inline constexpr uint32_t kModelPcr = 12;
