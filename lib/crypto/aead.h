@@ -11,6 +11,8 @@
 #include "crypto/digest.h"
 #include "crypto/hkdf.h"
 
+struct evp_cipher_ctx_st;  // OpenSSL's EVP_CIPHER_CTX
+
 namespace openpcc::crypto {
 
 inline constexpr ErrorCode kOpenFailed{"crypto.open_failed"};  // wrong key, nonce or additional data, or altered bytes
@@ -28,9 +30,9 @@ inline constexpr size_t kAeadMaxMessage = size_t{1} << 30;  // bytes of plaintex
 
 namespace detail {
 struct CipherContextDeleter {
-  void operator()(void* context) const;
+  void operator()(evp_cipher_ctx_st* context) const;
 };
-using CipherContext = std::unique_ptr<void, CipherContextDeleter>;
+using CipherContext = std::unique_ptr<evp_cipher_ctx_st, CipherContextDeleter>;
 }  // namespace detail
 
 class AeadSealer {

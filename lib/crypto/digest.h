@@ -4,7 +4,11 @@
 #include <array>
 #include <initializer_list>
 
+#include <memory>
+
 #include "base/bytes.h"
+
+struct evp_md_ctx_st;  // OpenSSL's EVP_MD_CTX
 
 namespace openpcc::crypto {
 
@@ -26,16 +30,16 @@ using Sha256Digest = std::array<uint8_t, kSha256Size>;
 class Sha256 {
  public:
   [[nodiscard]] static Result<Sha256> create();
-  ~Sha256();
-  Sha256(Sha256&& other) noexcept;
-  Sha256& operator=(Sha256&& other) noexcept;
-
   [[nodiscard]] Status update(ByteView data);
   [[nodiscard]] Result<Sha256Digest> finish();  // once; nothing may be fed afterwards
 
  private:
-  explicit Sha256(void* context) : context_(context) {}
-  void* context_;
+  struct Deleter {
+    void operator()(evp_md_ctx_st* context) const;
+  };
+  using Context = std::unique_ptr<evp_md_ctx_st, Deleter>;
+  explicit Sha256(Context context) : context_(std::move(context)) {}
+  Context context_;
 };
 
 }  // namespace openpcc::crypto
