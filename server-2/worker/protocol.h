@@ -49,12 +49,12 @@ enum class ControlType : uint8_t {
 // One struct for all: `tag` is the asker's own number, returned to him; which of the rest count depends on the type.
 struct ControlMessage {
   ControlType type = ControlType::kPing;
-  uint32_t tag = 0;                 // all but kStop, kEnded
-  uint64_t child = 0;               // kStarted, kStop, kEnded
-  bool by_signal = false;           // kEnded
-  int32_t code = 0;                 // kEnded: exit status or signal, 0..255
-  std::string engine;               // kPong
-  std::vector<std::string> models;  // kPong
+  uint32_t tag = 0;                      // all but kStop, kEnded
+  uint64_t child = 0;                    // kStarted, kStop, kEnded
+  bool by_signal = false;                // kEnded
+  int32_t code = 0;                      // kEnded: exit status or signal, 0..255
+  std::string engine = {};               // kPong
+  std::vector<std::string> models = {};  // kPong
   friend bool operator==(const ControlMessage&, const ControlMessage&) = default;
 };
 

@@ -1,0 +1,330 @@
+#include "worker/parent.h"
+
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <sys/stat.h>
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "process/message.h"
+#include "process/testing.h"
+#include "process/unix_socket.h"
+#include "process/user.h"
+#include "worker/ping.h"
+
+namespace openpcc::worker {
+namespace {
+
+using namespace std::chrono_literals;
+using process::UniqueFd;
+using process::within;
+
+Bytes text(std::string_view value) {
+  return to_bytes(as_bytes(value));
+}
+
+// Answers each message on its socket: "pid", "parent", "descriptors"; "broker" passes one through the broker's pair;
+// "exit N" and "crash" end it; the end of the stream ends it with 3.
+int obedient_child(UniqueFd router, UniqueFd broker) {
+  while (true) {
+    const auto message = process::receive_message(router.get(), 1000, within(10s));
+    if (!message) return message.error().code == process::kPeerClosed ? 3 : 4;
+    const std::string order(as_text(message->body));
+    std::string answer;
+    if (order == "pid") answer = std::to_string(::getpid());
+    if (order == "parent") answer = std::to_string(::getppid());
+    if (order == "descriptors") {
+      for (int fd = 0; fd < 200; ++fd) {
+        const UniqueFd copy(::dup(fd));
+        if (copy) answer += std::to_string(fd) + " ";
+      }
+    }
+    if (order == "broker") {
+      if (!process::send_message(broker.get(), as_bytes("zgen"), within(1s))) return 5;
+      const auto reply = process::receive_message(broker.get(), 100, within(1s));
+      if (!reply) return 6;
+      answer = as_text(reply->body);
+    }
+    if (order == "crash") ::raise(SIGSEGV);
+    if (order.starts_with("exit ")) return std::atoi(order.c_str() + 5);
+    if (!process::send_message(router.get(), as_bytes(answer), within(1s))) return 7;
+  }
+}
+
+// A parent in a process of its own, and a stand-in for the broker inside it that answers "secret" to everything.
+class WorkerParent : public ::testing::Test {
+ protected:
+  void start(ParentOptions options = {}) {
+    options.router_com_uid = ::geteuid();
+    options.engine = "noop";
+    options.models = {"a", "b"};
+    auto listener = process::listen_unix(path(), ::geteuid());
+    ASSERT_TRUE(listener.has_value()) << listener.error().message;
+    pid_ = ::fork();
+    if (pid_ != 0) return;
+    const int keep[] = {listener->get(), options.broker_connection};
+    if (!process::close_all_but(keep)) ::_exit(2);
+    const auto offer = [](int fd) -> Status {
+      const UniqueFd end(::dup(fd));
+      if (::fork() != 0) return {};
+      const int mine[] = {end.get()};
+      if (!process::close_all_but(mine)) ::_exit(2);
+      const auto asked = process::receive_message(end.get(), 100, within(5s));
+      ::_exit(asked && process::send_message(end.get(), as_bytes("secret"), within(1s)) ? 0 : 1);
+    };
+    auto parent = Parent::create(std::move(*listener), options, obedient_child, offer);
+    ::_exit(parent && parent->run() ? 0 : 1);
+  }
+  void TearDown() override {
+    if (pid_ > 0) stop(SIGKILL);
+  }
+  int stop(int signal) {
+    ::kill(pid_, signal);
+    int status = -1;
+    ::waitpid(pid_, &status, 0);
+    pid_ = 0;
+    return status;
+  }
+  [[nodiscard]] std::string path() const { return directory_.file("w"); }
+  UniqueFd connect() {
+    auto connection = process::connect_unix(path(), within(5s));
+    EXPECT_TRUE(connection.has_value());
+    return std::move(*connection);
+  }
+
+  process::TemporaryDirectory directory_;
+  pid_t pid_ = 0;
+};
+
+struct Answer {
+  ControlMessage message;
+  UniqueFd fd;
+};
+
+Answer next(const UniqueFd& connection) {
+  auto received = process::receive_message(connection.get(), kMaxControlMessage, within(5s));
+  EXPECT_TRUE(received.has_value()) << received.error().message;
+  if (!received) return {};
+  const auto message = parse_control(received->body);
+  EXPECT_TRUE(message.has_value());
+  return {message.value_or(ControlMessage{}), std::move(received->fd)};
+}
+
+void tell(const UniqueFd& connection, const ControlMessage& message) {
+  ASSERT_TRUE(process::send_message(connection.get(), encode(message), within(1s)).has_value());
+}
+
+Answer start_child(const UniqueFd& connection, uint32_t tag = 1) {
+  tell(connection, {.type = ControlType::kStart, .tag = tag});
+  Answer answer = next(connection);
+  EXPECT_EQ(answer.message.type, ControlType::kStarted);
+  EXPECT_EQ(answer.message.tag, tag);
+  EXPECT_TRUE(static_cast<bool>(answer.fd));
+  return answer;
+}
+
+std::string ask(const UniqueFd& child, std::string_view order) {
+  EXPECT_TRUE(process::send_message(child.get(), as_bytes(order), within(1s)).has_value());
+  const auto reply = process::receive_message(child.get(), 1000, within(5s));
+  return reply ? std::string(as_text(reply->body)) : "no answer";
+}
+
+bool ends_within(const UniqueFd& child, process::Clock::duration limit) {
+  pollfd entry{child.get(), POLLIN, 0};
+  char byte = 0;
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(limit).count();
+  return ::poll(&entry, 1, static_cast<int>(milliseconds)) == 1 && ::read(child.get(), &byte, 1) == 0;
+}
+
+TEST_F(WorkerParent, AnswersPing) {
+  start();
+  const auto pong = ping(path(), within(5s));
+  ASSERT_TRUE(pong.has_value()) << pong.error().message;
+  EXPECT_EQ(pong->engine, "noop");
+  EXPECT_EQ(pong->models, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST_F(WorkerParent, EachRequestHasAProcessOfItsOwn) {
+  start();
+  const UniqueFd connection = connect();
+  const Answer first = start_child(connection, 1), second = start_child(connection, 2);
+  const std::string first_pid = ask(first.fd, "pid"), second_pid = ask(second.fd, "pid");
+  EXPECT_NE(first_pid, second_pid);
+  EXPECT_NE(first_pid, std::to_string(pid_));
+  EXPECT_EQ(ask(first.fd, "parent"), std::to_string(pid_));
+  EXPECT_NE(first.message.child, second.message.child);
+}
+
+TEST_F(WorkerParent, AChildHoldsItsTwoSocketsAndNothingElse) {
+  start();
+  const UniqueFd connection = connect();
+  const Answer other = start_child(connection, 1);
+  const Answer child = start_child(connection, 2);
+  const std::string open = ask(child.fd, "descriptors");
+  EXPECT_TRUE(open.starts_with("0 1 2 ")) << open;
+  EXPECT_EQ(std::count(open.begin(), open.end(), ' '), 5) << open;
+}
+
+TEST_F(WorkerParent, AChildReachesTheBrokerOverItsOwnPair) {
+  start();
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  EXPECT_EQ(ask(child.fd, "broker"), "secret");
+}
+
+TEST_F(WorkerParent, SaysHowAChildEnded) {
+  start();
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  ASSERT_TRUE(process::send_message(child.fd.get(), as_bytes("exit 10"), within(1s)).has_value());
+  const Answer ended = next(connection);
+  EXPECT_EQ(ended.message,
+            (ControlMessage{.type = ControlType::kEnded, .child = child.message.child, .code = kExitNotDecrypted}));
+  const Answer crashing = start_child(connection);
+  ASSERT_TRUE(process::send_message(crashing.fd.get(), as_bytes("crash"), within(1s)).has_value());
+  const Answer crashed = next(connection);
+  EXPECT_EQ(crashed.message.child, crashing.message.child);
+  EXPECT_TRUE(crashed.message.by_signal);
+  EXPECT_EQ(crashed.message.code, SIGSEGV);
+  EXPECT_EQ(ask(start_child(connection).fd, "broker"), "secret") << "it keeps serving";
+}
+
+TEST_F(WorkerParent, IsBusyOverTheBound) {
+  start({.max_workers = 2});
+  const UniqueFd connection = connect();
+  Answer first = start_child(connection, 1);
+  const Answer second = start_child(connection, 2);
+  tell(connection, {.type = ControlType::kStart, .tag = 3});
+  const Answer busy = next(connection);
+  EXPECT_EQ(busy.message, (ControlMessage{.type = ControlType::kBusy, .tag = 3}));
+  EXPECT_FALSE(busy.fd);
+  first.fd.reset();
+  EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
+  start_child(connection, 4);
+}
+
+TEST_F(WorkerParent, StopKillsWithin100Milliseconds) {
+  start();
+  const UniqueFd connection = connect(), stranger = connect();
+  const Answer child = start_child(connection);
+  tell(stranger, {.type = ControlType::kStop, .child = child.message.child});
+  EXPECT_FALSE(ends_within(child.fd, 100ms)) << "another connection's child is not for it to stop";
+  tell(connection, {.type = ControlType::kStop, .child = child.message.child});
+  EXPECT_TRUE(ends_within(child.fd, 100ms));
+  const Answer ended = next(connection);
+  EXPECT_EQ(ended.message.type, ControlType::kEnded);
+  EXPECT_EQ(ended.message.code, SIGKILL);
+  tell(connection, {.type = ControlType::kStop, .child = child.message.child});
+  tell(connection, {.type = ControlType::kPing, .tag = 8});
+  EXPECT_EQ(next(connection).message.type, ControlType::kPong) << "stopping it twice is no error";
+}
+
+TEST_F(WorkerParent, ChildrenEndWithTheirConnection) {
+  start();
+  UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  connection.reset();
+  EXPECT_TRUE(ends_within(child.fd, 100ms));
+}
+
+TEST_F(WorkerParent, ChildrenEndWithTheParent) {
+  start();
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  stop(SIGKILL);
+  EXPECT_TRUE(ends_within(child.fd, 1s));
+}
+
+TEST_F(WorkerParent, TheTimeLimitHolds) {
+  start({.time_limit = 100ms});
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  EXPECT_FALSE(ends_within(child.fd, 50ms));
+  EXPECT_TRUE(ends_within(child.fd, 500ms));
+  EXPECT_EQ(next(connection).message.code, SIGKILL);
+}
+
+TEST_F(WorkerParent, BrokenControlMessagesCloseTheirConnectionAlone) {
+  start();
+  const UniqueFd good = connect();
+  const Bytes pong = encode(ControlMessage{.type = ControlType::kPong, .tag = 1});
+  for (const Bytes& bytes : {text("?"), Bytes{}, Bytes(65, 1), pong, Bytes(5000, 0xff)}) {
+    const UniqueFd bad = connect();
+    ASSERT_TRUE(process::send_message(bad.get(), bytes, within(1s)).has_value());
+    EXPECT_TRUE(ends_within(bad, 1s) || errno == ECONNRESET);
+  }
+  tell(good, {.type = ControlType::kPing, .tag = 8});
+  EXPECT_EQ(next(good).message.tag, 8U);
+}
+
+TEST_F(WorkerParent, AMessageInPiecesIsWaitedForWithoutBlocking) {
+  start();
+  const UniqueFd slow = connect(), quick = connect();
+  Bytes wire = {0, 0, 0, 5};
+  append(wire, encode(ControlMessage{.type = ControlType::kPing, .tag = 77}));
+  for (const uint8_t byte : wire) {
+    ASSERT_TRUE(process::send_all(slow.get(), {&byte, 1}, within(1s)).has_value());
+    tell(quick, {.type = ControlType::kPing, .tag = 1});
+    EXPECT_EQ(next(quick).message.tag, 1U);
+  }
+  EXPECT_EQ(next(slow).message.tag, 77U);
+}
+
+TEST_F(WorkerParent, SigtermWaitsForRunningChildren) {
+  start();
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  ::kill(pid_, SIGTERM);
+  EXPECT_EQ(ask(child.fd, "broker"), "secret");
+  tell(connection, {.type = ControlType::kStart, .tag = 3});
+  EXPECT_EQ(next(connection).message.type, ControlType::kBusy);
+  EXPECT_FALSE(process::connect_unix(path(), within(50ms)).has_value());
+  ASSERT_TRUE(process::send_message(child.fd.get(), as_bytes("exit 0"), within(1s)).has_value());
+  int status = -1;
+  ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
+  EXPECT_EQ(status, 0);
+  pid_ = 0;
+}
+
+TEST_F(WorkerParent, SigtermDoesNotWaitForever) {
+  start({.drain_limit = 100ms});
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  EXPECT_EQ(stop(SIGTERM), 0);
+  EXPECT_TRUE(ends_within(child.fd, 100ms));
+}
+
+TEST_F(WorkerParent, EndsWithItsBroker) {
+  auto broker = process::socket_pair();
+  ASSERT_TRUE(broker.has_value());
+  start({.broker_connection = broker->second.get()});
+  broker->second.reset();
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  broker->first.reset();
+  int status = -1;
+  ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
+  EXPECT_EQ(WEXITSTATUS(status), 1);
+  EXPECT_TRUE(ends_within(child.fd, 1s));
+  pid_ = 0;
+}
+
+TEST_F(WorkerParent, OtherUsersAreRefused) {
+  if (::geteuid() != 0) GTEST_SKIP() << "skipped: being another user needs root";
+  start();
+  // Root may: the parent takes the socket's owner and root. Another user is let through the file permissions here.
+  ASSERT_EQ(::chmod(directory_.path().c_str(), 0755), 0);
+  ASSERT_EQ(::chmod(path().c_str(), 0666), 0);
+  EXPECT_EQ(process::run_in_child([&] {
+              if (!process::become({61234, 61234, "x"})) return 1;
+              const auto pong = ping(path(), within(2s));
+              return !pong && pong.error().code == process::kPeerClosed ? 0 : 2;
+            }),
+            0);
+}
+
+}  // namespace
+}  // namespace openpcc::worker
