@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Starts, watches and stops a whole OpenPCC system on this machine: a software TPM, a router and a compute node.
+
+Used by `./dev up|down|status|demo` and, as a module, by the tests across programs. Only Python's standard library.
+
+    with Stack(bin_dir, run_dir, engine="noop") as stack:
+        stack.start()
+        subprocess.run([bin_dir / "pcc", "ask", "hello"], env=stack.client_env())
+
+As root each program gets a user id of its own, as in production; otherwise all run as the calling user, which isolates less.
+"""
+from __future__ import annotations
+
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+ROUTER_PORT, NODE_PORT = 3600, 8081
+DEV_SECRET = "123456"
+# User ids of the parts, away from those that Debian gives out; they need no entry in /etc/passwd.
+UIDS = {"router": 59101, "router_com": 59102, "worker": 59103, "broker": 59104}
+READY_SECONDS = 120.0
+
+
+class StackError(Exception):
+    """Something a user can act on; the message is the whole story."""
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def check_port(port: int, what: str, option: str) -> None:
+    with socket.socket() as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StackError(f"port {port} for the {what} is taken ({error.strerror}); "
+                             f"stop what uses it, or choose another with {option}") from error
+
+
+class Stack:
+    """One system. `start` returns when the node is routable, or raises StackError with nothing left running."""
+
+    def __init__(self, bin_dir, run_dir, *, engine="embedded", model="smollm2:135m", model_path=None, model_sha256=None,
+                 router_port=None, node_port=None, health_interval="250ms", log=lambda text: None, extra=None):
+        self.bin = pathlib.Path(bin_dir)
+        self.run = pathlib.Path(run_dir)
+        self.engine, self.model = engine, model
+        self.model_path, self.model_sha256 = model_path, model_sha256
+        self.router_port = router_port or free_port()
+        self.node_port = node_port or free_port()
+        self.health_interval = health_interval
+        self.log = log
+        self.extra = extra or {}
+        self.children: dict[str, subprocess.Popen] = {}
+        self.sockets: pathlib.Path | None = None
+        self.root = os.geteuid() == 0
+
+    # -- what the parts are told ------------------------------------------------------------------------------------
+
+    @property
+    def router_url(self) -> str:
+        return f"http://127.0.0.1:{self.router_port}"
+
+    def client_settings(self) -> dict[str, str]:
+        return {"OPENPCC_ROUTER": self.router_url, "OPENPCC_MODEL": self.model, "OPENPCC_DEV_ATTESTATION": "1",
+                "OPENPCC_DEV_SECRET": DEV_SECRET}
+
+    def client_env(self, **more) -> dict[str, str]:
+        env = {k: v for k, v in os.environ.items() if not k.startswith("OPENPCC_")}
+        # An empty home keeps the settings of whoever runs this out of the way.
+        return {**env, "XDG_CONFIG_HOME": str(self.run / "no-config"), **self.client_settings(), **more}
+
+    # -- starting ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        for name in ("openpcc-router", "compute_boot", "router_com", "compute_worker", "tpm_broker", "pcc"):
+            if not (self.bin / name).exists():
+                raise StackError(f"{self.bin / name} is missing: run ./dev build")
+        if shutil.which("swtpm") is None:
+            raise StackError("swtpm is not installed: run ./dev setup")
+        if self.engine == "embedded" and not (self.model_path and pathlib.Path(self.model_path).is_file()):
+            raise StackError(f"no model at {self.model_path}: give a GGUF file with --model, or run ./dev setup")
+        check_port(self.router_port, "router", "--router-port")
+        check_port(self.node_port, "compute node", "--node-port")
+        (self.run / "logs").mkdir(parents=True, exist_ok=True)
+        # Sockets stand apart: their folder must be reachable by every part's user id, and a socket's path must be short.
+        self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="openpcc-", dir="/run" if self.root else None))
+        self.sockets.chmod(0o711)
+        try:
+            self._write_configs()
+            self._start_parts()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _start_parts(self) -> None:
+        deadline = time.monotonic() + READY_SECONDS
+        self.log("starting a software TPM")
+        (self.run / "tpm").mkdir(exist_ok=True)
+        tpm_socket = self.sockets / "tpm.sock"
+        owner = f",uid={UIDS['broker']},gid={UIDS['broker']}" if self.root else ""
+        self._spawn("swtpm", ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={self.run / 'tpm'}",
+                              "--server", f"type=unixio,path={tpm_socket},mode=0600{owner}",
+                              "--flags", "not-need-init,startup-clear"])
+        self._wait("the software TPM", tpm_socket.exists, deadline)
+        self.log(f"starting the router on {self.router_url}")
+        self._spawn("openpcc-router", [self.bin / "openpcc-router", "--config", self.run / "router.yaml"])
+        self._wait("the router", lambda: self._port_open(self.router_port), deadline)
+        self.log("starting the compute node: worker, router_com, boot, TPM broker")
+        self._spawn("compute_worker", [self.bin / "compute_worker", "--config", self.run / "compute_worker.yaml"])
+        self._spawn("router_com", [self.bin / "router_com", "--config", self.run / "router_com.yaml"])
+        self._wait("router_com's evidence socket", (self.sockets / "evidence.sock").exists, deadline)
+        boot = self._spawn("compute_boot", [self.bin / "compute_boot", "--config", self.run / "compute_boot.yaml"])
+        self._wait("compute_boot", lambda: boot.poll() is not None, deadline)
+        del self.children["compute_boot"]
+        if boot.returncode != 0:
+            raise StackError(f"compute_boot failed (exit {boot.returncode}){self._last_words('compute_boot')}")
+        self._spawn("tpm_broker", [self.bin / "tpm_broker", "--config", self.run / "tpm_broker.yaml"])
+        self.log("waiting until the node is routable")
+        self._wait("the node", self._routable, deadline)
+
+    def _routable(self) -> bool:
+        """The router hands out a manifest that `pcc` verifies."""
+        done = subprocess.run([self.bin / "pcc", "nodes", "--json"], env=self.client_env(), capture_output=True, check=False)
+        return done.returncode == 0
+
+    def _spawn(self, name: str, argv) -> subprocess.Popen:
+        with open(self.log_file(name), "ab") as log:
+            child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                     start_new_session=True, cwd=self.run)
+        self.children[name] = child
+        return child
+
+    def log_file(self, name: str) -> pathlib.Path:
+        return self.run / "logs" / f"{name}.log"
+
+    def _last_words(self, name: str) -> str:
+        try:
+            lines = self.log_file(name).read_text(errors="replace").strip().splitlines()[-5:]
+        except OSError:
+            lines = []
+        return "".join(f"\n    {line}" for line in lines) + f"\n  its log: {self.log_file(name)}"
+
+    @staticmethod
+    def _port_open(port: int) -> bool:
+        with socket.socket() as s:
+            s.settimeout(1)
+            return s.connect_ex(("127.0.0.1", port)) == 0
+
+    def check(self) -> None:
+        """Raises StackError when a part has died."""
+        for name, child in self.children.items():
+            if child.poll() is not None and name != "compute_boot":
+                how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit {child.returncode}"
+                raise StackError(f"{name} died ({how}){self._last_words(name)}")
+
+    def _wait(self, what: str, ready, deadline: float) -> None:
+        while not ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise StackError(f"{what} was not ready within {READY_SECONDS:.0f} s; logs: {self.run / 'logs'}")
+            time.sleep(0.05)
+        self.check()
+
+    # -- stopping ---------------------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        # The node first, so that its shutdown event reaches the router; the TPM last.
+        order = ["compute_boot", "router_com", "compute_worker", "tpm_broker", "openpcc-router", "swtpm"]
+        for name in order:
+            child = self.children.pop(name, None)
+            if child is None or child.poll() is not None:
+                continue
+            child.terminate()
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+        if self.sockets is not None:
+            shutil.rmtree(self.sockets, ignore_errors=True)
+            self.sockets = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
