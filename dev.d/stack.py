@@ -125,9 +125,12 @@ class Stack:
         del self.children["compute_boot"]
         if boot.returncode != 0:
             raise StackError(f"compute_boot failed (exit {boot.returncode}){self._last_words('compute_boot')}")
-        self._spawn("tpm_broker", [self.bin / "tpm_broker", "--config", self.run / "tpm_broker.yaml"])
+        self.start_broker()
         self.log("waiting until the node is routable")
         self._wait("the node", self._routable, deadline)
+
+    def start_broker(self) -> None:
+        self._spawn("tpm_broker", [self.bin / "tpm_broker", "--config", self.run / "tpm_broker.yaml"])
 
     def _routable(self) -> bool:
         """The router hands out a manifest that `pcc` verifies."""
@@ -178,18 +181,21 @@ class Stack:
         # The node first, so that its shutdown event reaches the router; the TPM last.
         order = ["compute_boot", "router_com", "compute_worker", "tpm_broker", "openpcc-router", "swtpm"]
         for name in order:
-            child = self.children.pop(name, None)
-            if child is None or child.poll() is not None:
-                continue
-            child.terminate()
-            try:
-                child.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+            self.stop_part(name)
         if self.sockets is not None:
             shutil.rmtree(self.sockets, ignore_errors=True)
             self.sockets = None
+
+    def stop_part(self, name: str) -> None:
+        child = self.children.pop(name, None)
+        if child is None or child.poll() is not None:
+            return
+        child.terminate()
+        try:
+            child.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
 
     def __enter__(self):
         return self

@@ -1,0 +1,226 @@
+#!/usr/bin/env python3
+"""The compute node as a set of processes: who runs as whom, what is left behind, what happens when a part is killed."""
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import threading
+import time
+import unittest
+import uuid
+
+from running import ALTERED, ANSWERED, BIN, FAILED, MODEL, Running
+from stack import UIDS, Stack, StackError
+
+
+def status_of(pid: int) -> dict[str, str]:
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+class IsolationTest(Running):
+    def pid(self, name: str) -> int:
+        return self.stack.children[name].pid
+
+    def test_each_part_has_its_own_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root: without it every part runs as the calling user")
+        seen = {}
+        for name, user in (("openpcc-router", "router"), ("router_com", "router_com"), ("compute_worker", "worker"),
+                           ("tpm_broker", "broker")):
+            uids = set(status_of(self.pid(name))["Uid"].split())
+            self.assertEqual(uids, {str(UIDS[user])}, name)
+            self.assertEqual(status_of(self.pid(name))["CapEff"].strip().strip("0"), "", f"{name} keeps no capability")
+            seen[name] = uids
+        self.assertEqual(len({frozenset(u) for u in seen.values()}), 4)
+
+    def test_the_broker_has_no_network(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root: a network namespace of its own takes it")
+        self.assertNotEqual(os.readlink(f"/proc/{self.pid('tpm_broker')}/ns/net"), os.readlink("/proc/self/ns/net"))
+
+    def test_only_the_broker_holds_the_tpm(self):
+        inodes = self.socket_inodes("tpm.sock")
+        holders = set()
+        for name in ("openpcc-router", "router_com", "compute_worker", "tpm_broker"):
+            for fd in pathlib.Path(f"/proc/{self.pid(name)}/fd").iterdir():
+                try:
+                    target = os.readlink(fd)
+                except OSError:
+                    continue
+                if target.startswith("socket:[") and target[8:-1] in inodes:
+                    holders.add(name)
+        self.assertEqual(holders, {"tpm_broker"})
+
+    def socket_inodes(self, name: str) -> set[str]:
+        """Inodes of the client ends of connections to the UNIX socket called `name`, as `ss` would pair them."""
+        out = subprocess.run(["ss", "-xpH"], capture_output=True, text=True, check=True).stdout
+        peers = set()
+        for line in out.splitlines():
+            columns = line.split()
+            # netid state recv-q send-q local-address local-inode peer-address peer-inode
+            if len(columns) >= 8 and columns[4].endswith(name):
+                peers.add(columns[7])
+        self.assertTrue(peers, f"nobody is connected to {name}:\n{out}")
+        return peers
+
+    def test_sockets_are_private(self):
+        for path in self.stack.sockets.iterdir():
+            if path.is_socket():
+                self.assertEqual(path.stat().st_mode & 0o777, 0o600, path)
+
+    def test_no_core_dumps_and_no_new_privileges(self):
+        for name in ("router_com", "compute_worker", "tpm_broker"):
+            limits = pathlib.Path(f"/proc/{self.pid(name)}/limits").read_text()
+            core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+            self.assertEqual(core.split()[4:6], ["0", "0"], name)
+            self.assertEqual(status_of(self.pid(name))["NoNewPrivs"].strip(), "1", name)
+
+    def test_nothing_of_a_prompt_is_left_in_any_log_or_file(self):
+        secret = f"canary-{uuid.uuid4()}"
+        self.assert_exit(self.pcc("ask", "--system", f"system {secret}", f"prompt {secret}"), ANSWERED)
+        time.sleep(0.3)
+        for path in pathlib.Path(self.stack.run).rglob("*"):
+            if path.is_file():
+                self.assertNotIn(secret.encode(), path.read_bytes(), path)
+
+    def test_every_request_has_a_worker_of_its_own(self):
+        seen: set[int] = set()
+        stop = threading.Event()
+        parent = self.pid("compute_worker")
+
+        def watch():
+            while not stop.is_set():
+                try:
+                    children = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+                except OSError:
+                    children = []
+                seen.update(int(child) for child in children)
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        for _ in range(5):
+            self.assert_exit(self.pcc("ask", "hello"), ANSWERED)
+        stop.set()
+        watcher.join()
+        self.assertGreaterEqual(len(seen), 5)
+        time.sleep(0.5)
+        left = pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        self.assertLessEqual(set(map(int, left)) & seen, set(), "a worker outlived its request")
+
+    def test_many_clients_at_once(self):
+        results = []
+        threads = [threading.Thread(target=lambda: results.append(self.pcc("ask", "hello").returncode)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(results, [ANSWERED] * 12)
+
+    def test_boot_refuses_to_run_again_with_another_model(self):
+        # The broker holds the TPM while it runs: this boot must fail on what it finds, or on not getting the TPM, never succeed.
+        config = (self.stack.run / "compute_boot.yaml").read_text()
+        other = self.stack.run / "other_boot.yaml"
+        other.write_text(config.replace(MODEL, "test:another"))
+        self.stack.stop_part("tpm_broker")
+        try:
+            done = subprocess.run([BIN / "compute_boot", "--config", other], capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            self.stack.start_broker()
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("PCR 12", done.stderr)
+        self.assert_serves()
+
+
+class FailureTest(unittest.TestCase):
+    """Each test has a stack of its own, and breaks it."""
+
+    def setUp(self):
+        import tempfile
+        self.folder = tempfile.TemporaryDirectory(prefix="openpcc-test-")
+        self.addCleanup(self.folder.cleanup)
+
+    def make(self, **options) -> Stack:
+        stack = Stack(BIN, self.folder.name, engine="noop", model=MODEL, **options)
+        self.addCleanup(stack.stop)
+        return stack
+
+    def assert_nothing_left(self, stack: Stack) -> None:
+        self.assertEqual(stack.children, {})
+        ours = []
+        for entry in pathlib.Path("/proc").iterdir():
+            try:
+                command = (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if self.folder.name.encode() in command:
+                ours.append(command)
+        self.assertEqual(ours, [])
+
+    def test_a_taken_port_is_named(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = taken.getsockname()[1]
+            for option in ("router_port", "node_port"):
+                stack = self.make(**{option: port})
+                with self.assertRaisesRegex(StackError, f"port {port}.*taken"):
+                    stack.start()
+                self.assert_nothing_left(stack)
+
+    def test_a_missing_model_is_named(self):
+        stack = Stack(BIN, self.folder.name, engine="embedded", model="x", model_path="/nonexistent/x.gguf")
+        with self.assertRaisesRegex(StackError, "/nonexistent/x.gguf"):
+            stack.start()
+        self.assert_nothing_left(stack)
+
+    def test_a_file_that_is_no_model_is_refused_with_the_reason(self):
+        bad = pathlib.Path(self.folder.name) / "bad.gguf"
+        bad.write_bytes(b"this is no model")
+        stack = Stack(BIN, self.folder.name, engine="embedded", model="x", model_path=bad)
+        with self.assertRaisesRegex(StackError, "(?s)(compute_worker|compute_boot).*bad.gguf"):
+            stack.start()
+        self.assert_nothing_left(stack)
+
+    def test_a_dead_part_is_named_and_takes_the_rest_down(self):
+        stack = self.make()
+        with stack:
+            stack.start()
+            for name in ("router_com", "compute_worker"):
+                self.assertIn(name, stack.children)
+            stack.children["tpm_broker"].send_signal(signal.SIGKILL)
+            stack.children["tpm_broker"].wait()
+            with self.assertRaisesRegex(StackError, "tpm_broker died .signal 9"):
+                stack.check()
+        self.assert_nothing_left(stack)
+
+    def test_requests_fail_clearly_while_the_broker_is_dead_and_work_after_its_restart(self):
+        stack = self.make()
+        stack.start()
+        stack.stop_part("tpm_broker")
+        done = subprocess.run([BIN / "pcc", "ask", "hello"], env=stack.client_env(), capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertEqual(done.returncode, FAILED, done.stderr)
+        stack.start_broker()
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            done = subprocess.run([BIN / "pcc", "ask", "hello"], env=stack.client_env(), capture_output=True, text=True,
+                                  timeout=60, check=False)
+            if done.returncode == ANSWERED:
+                break
+            time.sleep(0.2)
+        self.assertEqual(done.returncode, ANSWERED, done.stderr)
+
+    def test_a_stopped_node_leaves_the_router_at_once(self):
+        stack = self.make()
+        stack.start()
+        stack.stop_part("router_com")
+        done = subprocess.run([BIN / "pcc", "nodes"], env=stack.client_env(), capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.assertEqual(done.returncode, 3, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
