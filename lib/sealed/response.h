@@ -41,7 +41,7 @@ class ResponseOpener {
   [[nodiscard]] Status finish(WipedBytes& out);
 
  private:
-  ResponseOpener(Mode mode, Bytes enc, Exporter exporter, size_t max_whole);
+  ResponseOpener(Mode mode, Bytes enc, Exporter exporter, uint64_t max_sealed);
   Mode mode_;
   Bytes enc_;
   Exporter exporter_;
