@@ -1,0 +1,75 @@
+#include "net/error_body.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "base/limits.h"
+
+namespace openpcc::net {
+namespace {
+
+// Protobuf message httpfmt Error { string Message = 1; }: small enough to write here.
+constexpr char kMessageTag = 0x0a;
+
+std::string protobuf_text(std::string_view message) {
+  std::string out(1, kMessageTag);
+  for (size_t left = message.size();; left >>= 7) {
+    const bool more = left > 0x7f;
+    out += static_cast<char>((left & 0x7f) | (more ? 0x80 : 0));
+    if (!more) break;
+  }
+  out += message;
+  return out;
+}
+
+// The field 1 of a message that holds nothing else; empty where it is anything else or cut.
+std::string_view read_protobuf_text(std::string_view body) {
+  if (body.empty() || body[0] != kMessageTag) return {};
+  body.remove_prefix(1);
+  size_t size = 0;
+  for (int shift = 0; shift < 28; shift += 7) {
+    if (body.empty()) return {};
+    const auto byte = static_cast<unsigned char>(body[0]);
+    body.remove_prefix(1);
+    size |= static_cast<size_t>(byte & 0x7f) << shift;
+    if ((byte & 0x80) == 0) return body.size() == size ? body : std::string_view();
+  }
+  return {};
+}
+
+}  // namespace
+
+Reply protobuf_error(int status, std::string_view message) {
+  return {status, "application/octet-stream", protobuf_text(message)};
+}
+
+Reply json_error(int status, std::string_view message) {
+  const nlohmann::json body{{"error", message}};
+  return {status, "application/json", body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)};
+}
+
+Reply text_error(int status, std::string_view message) {
+  return {status, "text/plain; charset=utf-8", std::string(message) + "\n"};
+}
+
+std::string error_message(std::string_view content_type, ByteView body) {
+  const std::string_view text = as_text(body.first(std::min(body.size(), limits::kErrorBody)));
+  std::string out;
+  if (content_type == "application/octet-stream") {
+    out = read_protobuf_text(text);
+  } else if (content_type == "application/json") {
+    const auto json = nlohmann::json::parse(text, nullptr, false);
+    if (json.is_object() && json.contains("error") && json["error"].is_string()) {
+      out = json["error"].get<std::string>();
+    }
+  } else {
+    out = text;
+  }
+  for (char& c : out) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  while (!out.empty() && out.back() == ' ') out.pop_back();
+  return out;
+}
+
+}  // namespace openpcc::net

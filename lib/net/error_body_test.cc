@@ -1,0 +1,32 @@
+#include "net/error_body.h"
+
+#include <gtest/gtest.h>
+
+namespace openpcc::net {
+namespace {
+
+TEST(ErrorBody, WritesTheOfficialForms) {
+  const Reply protobuf = protobuf_error(400, "unprocessable credit");
+  EXPECT_EQ(protobuf.content_type, "application/octet-stream");
+  EXPECT_EQ(protobuf.body, "\x0a\x14unprocessable credit");
+  EXPECT_EQ(protobuf_error(400, std::string(200, 'x')).body.substr(0, 3), "\x0a\xc8\x01");
+  EXPECT_EQ(json_error(404, "a \"b\"").body, "{\"error\":\"a \\\"b\\\"\"}");
+  EXPECT_EQ(text_error(502, "Proxy error").body, "Proxy error\n");
+}
+
+TEST(ErrorBody, ReadsThem) {
+  for (const auto& reply : {protobuf_error(400, "why"), json_error(400, "why"), text_error(400, "why")}) {
+    EXPECT_EQ(error_message(reply.content_type, as_bytes(reply.body)), "why") << reply.content_type;
+  }
+  EXPECT_EQ(error_message("", as_bytes("plain\x1b[31m\n")), "plain [31m");
+  for (const char* broken : {"\x0a", "\x0a\x05shor", "\x0a\x02long", "\x12\x01x", "\x0a\xff\xff\xff\xff\xff"}) {
+    EXPECT_EQ(error_message("application/octet-stream", as_bytes(broken)), "");
+  }
+  for (const char* broken : {"", "{", "[]", "{\"error\":5}", "{\"x\":\"y\"}"}) {
+    EXPECT_EQ(error_message("application/json", as_bytes(broken)), "");
+  }
+  EXPECT_EQ(error_message("text/plain", as_bytes(std::string(10000, 'x'))).size(), 4096u);
+}
+
+}  // namespace
+}  // namespace openpcc::net
