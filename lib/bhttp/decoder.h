@@ -40,7 +40,7 @@ class Decoder {
   [[nodiscard]] Status finish();
 
   // True once header section, content and trailer section have been read; only zeros may follow.
-  [[nodiscard]] bool message_ended() const { return state_ == State::kPadding; }
+  [[nodiscard]] bool message_ended() const { return state_ >= State::kPadding; }
   [[nodiscard]] uint64_t position() const { return position_; }                   // bytes taken so far
   [[nodiscard]] std::optional<uint64_t> failed_at() const { return failed_at_; }  // the byte an error is about
   [[nodiscard]] bool indeterminate_length() const { return indeterminate_; }
@@ -60,29 +60,41 @@ class Decoder {
     kValue,
     kContentLength,
     kContent,
-    kTrailerLength,
     kPadding,
     kFinished,
   };
-  struct Input;
-  Status step(Input& in);
-  Status stop(ErrorCode code, uint64_t byte, std::string_view rule);
-  Result<std::optional<uint64_t>> varint(Input& in);
-  bool text(Input& in);
+  // Bytes: each of these takes some from the front.
+  Status step(ByteView& bytes);
+  Status take_varint(ByteView& bytes);
+  Status take_text(ByteView& bytes);
+  Status take_content(ByteView& bytes);
+  Status take_padding(ByteView& bytes);
+  void advance(ByteView& bytes, size_t count);
+  [[nodiscard]] bool in_section() const;
+  // Items: each is called when a number or a text is complete.
+  Status on_number(uint64_t value);
+  Status on_text(std::string_view text);
   Status on_framing(uint64_t value);
+  Status on_control_length(uint64_t length);
   Status on_control(std::string_view value);
   Status on_status(uint64_t value);
-  Status begin_line_or_end_section();
+  Status on_section_length(uint64_t length);
   Status on_name_length(uint64_t length);
+  Status on_name(std::string_view text);
   Status on_value_length(uint64_t length);
-  Status on_line_end();
+  Status on_value(std::string_view text);
+  Status on_content_length(uint64_t length);
+  Status on_trailer_field(std::string_view value);
+  Status on_host_field(std::string_view value);
+  Status begin_text(uint64_t length, State state);
+  void begin_section();
+  Status begin_line();
+  Status check_line(uint64_t length);
   Status end_section();
-  Status begin_content(uint64_t length);
   Status end_content();
-  Status prepare_head();
-  Status announce_trailers(Fields& fields, std::vector<std::string>& names);
-  Status take_host();
-  Status deliver_head();
+  Status deliver_head(bool nothing_follows);
+  Status check_end();
+  Status stop(ErrorCode code, uint64_t byte, std::string_view rule);
 
   const Kind kind_;
   Handler& handler_;
@@ -90,28 +102,42 @@ class Decoder {
   std::optional<Error> error_;
   std::optional<uint64_t> failed_at_;
   uint64_t position_ = 0;
-  uint64_t item_start_ = 0;  // where the item being read began
+
+  // The item being read.
+  std::array<uint8_t, 8> varint_bytes_{};
+  size_t varint_have_ = 0;
+  uint64_t item_start_ = 0;  // first byte of the number
+  WipedBytes text_;
+  uint64_t text_start_ = 0;
+  uint64_t left_ = 0;  // bytes missing of a text or of content
+
+  // The message so far.
   bool response_ = false;
   bool indeterminate_ = false;
-  bool in_trailer_ = false;
-  bool head_delivered_ = false;
+  bool in_trailer_ = false;  // content is over
   bool content_seen_ = false;
-  bool regular_line_seen_ = false;
-  uint8_t varint_bytes_[8] = {};
-  size_t varint_have_ = 0;
-  WipedBytes text_;            // name, value or control data being read
-  uint64_t left_ = 0;          // bytes missing of text or content
-  uint64_t section_left_ = 0;  // bytes left of a known-length section
-  size_t sections_size_ = 0;
-  size_t field_lines_ = 0;
-  size_t line_size_ = 0;
-  int control_index_ = 0;
-  std::string name_;
-  uint64_t name_start_ = 0;
+  bool head_delivered_ = false;
+  size_t control_index_ = 0;
   RequestHead request_;
   ResponseHead response_head_;
   std::vector<ResponseHead> informational_;
-  Fields fields_;  // of the section being read
+  bool host_field_seen_ = false;
+  bool trailer_field_seen_ = false;
+  std::vector<std::string> trailer_names_;
+  size_t content_length_fields_ = 0;
+  uint64_t content_length_at_ = 0;
+  std::optional<uint64_t> content_length_;
+
+  // The field section being read.
+  Fields fields_;
+  Fields pending_fields_;  // of a head that waits for the trailer section's length
+  std::string name_;
+  uint64_t name_start_ = 0;
+  bool regular_line_seen_ = false;
+  size_t section_left_ = 0;   // bytes left of a known-length section
+  size_t sections_size_ = 0;  // bytes of the sections' finished lines, against kMaxSections
+  size_t line_size_ = 0;
+  size_t field_lines_ = 0;
 };
 
 // A whole message in memory, for callers that need all of it before they do anything.
