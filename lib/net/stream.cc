@@ -127,9 +127,11 @@ void Stream::end_writing() {
   socket_.shutdown(TcpSocket::shutdown_send, ignored);
 }
 
-void Stream::reset_on_close() {
+void Stream::reset() {
   error_code ignored;
   socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  socket_.close(ignored);  // the destructor would take the option back
+  if (!reason_) reason_ = kCancelled;
 }
 
 }  // namespace openpcc::net

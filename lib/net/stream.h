@@ -54,8 +54,8 @@ class Stream {
   void unwatch() { on_close_ = nullptr; }
   // Ends our side of the connection; the peer's can still be read.
   void end_writing();
-  // No FIN but a reset, so that no reader can take what was sent for complete.
-  void reset_on_close();
+  // Closes with a reset instead of an end, so that the peer cannot take what was sent for complete.
+  void reset();
 
   [[nodiscard]] Loop& loop() { return loop_; }
   [[nodiscard]] TcpSocket& socket() { return socket_; }
