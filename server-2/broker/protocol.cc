@@ -36,11 +36,11 @@ Result<SecretBytes> zgen_over(int pair, ByteView enc65, process::Deadline deadli
     return std::unexpected(gone(got.error()));
   }
   switch (answer.view()[0]) {
-    case static_cast<uint8_t>(AnswerStatus::kOk):
+    case static_cast<uint8_t>(Answer::kShared):
       return SecretBytes::copy_of(answer.view().subspan(1));
-    case static_cast<uint8_t>(AnswerStatus::kBadPoint):
+    case static_cast<uint8_t>(Answer::kRefusedPoint):
       return fail(kBadPoint, "the encapsulated point is not on the curve");
-    case static_cast<uint8_t>(AnswerStatus::kTpmFailed):
+    case static_cast<uint8_t>(Answer::kFailed):
       return fail(kTpmFailed, "the TPM did not do the ECDH");
     default:
       return fail(kBadAnswer, "the TPM broker answered with an unknown status");

@@ -6,7 +6,7 @@
 // the connection ends, the broker is gone and the parent must start anew.
 //
 // Pair, for one ECDH and no more:   child -> enc, 65 bytes (04 X Y)   broker -> status, 1 byte; X coordinate, 32 bytes
-// (zeros unless the status is kOk); then the broker closes. Anything else on a pair closes it without an answer.
+// (zeros unless the status is kShared); then the broker closes. Anything else on a pair closes it without an answer.
 // No byte of a request's body reaches the broker. Both ends treat each other as hostile.
 #pragma once
 
@@ -24,7 +24,7 @@ inline constexpr size_t kEncSize = 65;
 inline constexpr size_t kSharedSize = 32;
 inline constexpr size_t kAnswerSize = 1 + kSharedSize;
 
-enum class AnswerStatus : uint8_t { kOk = 0, kBadPoint = 1, kTpmFailed = 2 };
+enum class Answer : uint8_t { kShared = 0, kRefusedPoint = 1, kFailed = 2 };
 
 // In the worker's parent: hands one end of a pair to the broker. The caller closes its copy.
 [[nodiscard]] Status offer_pair(int control, int pair_end, process::Deadline deadline);
