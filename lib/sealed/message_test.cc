@@ -106,7 +106,7 @@ TEST(RequestMessage, IsTheOfficialOneByteForByte) {
 }
 
 TEST(RequestMessage, OfEverySizeArrivesHoweverItIsFed) {
-  for (const size_t size : {0, 1, 511, 512, 513, 100000}) {
+  for (const size_t size : {0U, 1U, 511U, 512U, 513U, 100000U}) {
     const Bytes body = counting(5, size);
     const auto sealed = seal_request(request_head(), body);
     ASSERT_TRUE(sealed);
@@ -193,7 +193,7 @@ TEST(RequestMessage, ARefusalCanBeSealedAfterABadRequest) {
 
 TEST(ResponseMessage, OfEverySizeArrivesInBothModesHoweverItIsFed) {
   const Exchange exchange;
-  for (const size_t size : {0, 1, 511, 512, 513, 100000}) {
+  for (const size_t size : {0U, 1U, 511U, 512U, 513U, 100000U}) {
     const Bytes body = counting(9, size);
     const auto whole = seal_response(exchange.reader.opener(), {200, {}}, body);
     ASSERT_TRUE(whole);
@@ -228,7 +228,7 @@ TEST(ResponseMessage, EachPieceCanBeReadAsSoonAsItIsWritten) {
   ASSERT_TRUE(reader.feed(sealed));
   EXPECT_TRUE(seen.response);
   Bytes sent;
-  for (const size_t size : {1, 511, 512, 513, 2000}) {
+  for (const size_t size : {1U, 511U, 512U, 513U, 2000U}) {
     const Bytes part = counting(3, size);
     sealed.clear();
     ASSERT_TRUE(writer.content(part, sealed));

@@ -53,7 +53,7 @@ Bytes frame_by_hand(uint8_t counter, ByteView plaintext, bool final) {
 
 TEST(Stream, EverySizeComesBackHoweverItIsFed) {
   for (const Mode mode : {Mode::kWhole, Mode::kChunked}) {
-    for (const size_t size : {0, 1, 15, 16, 511, 512, 513, 514, 515, 1028, 1029, 100000}) {
+    for (const size_t size : {0U, 1U, 15U, 16U, 511U, 512U, 513U, 514U, 515U, 1028U, 1029U, 100000U}) {
       const Bytes plaintext = counting(7, size);
       StreamSealer stream = sealer(mode);
       Bytes sealed;
@@ -61,7 +61,7 @@ TEST(Stream, EverySizeComesBackHoweverItIsFed) {
       ASSERT_TRUE(stream.finish(sealed));
       const size_t frames = (size + limits::kChunkPlaintext - 1) / limits::kChunkPlaintext;
       EXPECT_LE(sealed.size(), mode == Mode::kWhole ? size + 16 : size + frames * 18 + 17);
-      for (const size_t step : {1, 2, 18, 531, 532, 533, 100000}) {
+      for (const size_t step : {1U, 2U, 18U, 531U, 532U, 533U, 100000U}) {
         const Opened opened = open(mode, sealed, step);
         EXPECT_FALSE(opened.error) << size << " bytes in steps of " << step;
         EXPECT_EQ(opened.plaintext, plaintext);
@@ -73,7 +73,7 @@ TEST(Stream, EverySizeComesBackHoweverItIsFed) {
 TEST(Stream, APieceWrittenIsAFrameThatCanBeReadAtOnce) {
   StreamSealer stream = sealer(Mode::kChunked);
   StreamOpener other = opener(Mode::kChunked);
-  for (const size_t size : {1, 511, 512, 513, 100000}) {
+  for (const size_t size : {1U, 511U, 512U, 513U, 100000U}) {
     const Bytes part = counting(1, size);
     Bytes sealed;
     WipedBytes out;
@@ -103,7 +103,7 @@ TEST(Stream, AcceptsEmptyFramesDataInTheFinalOneAndLongLengths) {
   append(long_form, ByteView(frame_by_hand(3, as_bytes("ghi"), false)).subspan(1));
   const Bytes sealed = join({frame_by_hand(0, {}, false), frame_by_hand(1, as_bytes("abc"), false),
                              frame_by_hand(2, largest, false), long_form, frame_by_hand(4, largest, true)});
-  for (const size_t step : {1, 3, 532, 100000}) {
+  for (const size_t step : {1U, 3U, 532U, 100000U}) {
     const Opened opened = open(Mode::kChunked, sealed, step);
     EXPECT_FALSE(opened.error);
     EXPECT_EQ(opened.plaintext, concat({as_bytes("abc"), largest, as_bytes("ghi"), largest}));
@@ -155,7 +155,7 @@ TEST(Stream, FramesRepeatedDroppedInsertedOrExchangedAreRefused) {
   const std::vector<Bytes> good = frames_of(parts);
   ASSERT_FALSE(open(Mode::kChunked, join(good)).error);
   const auto expect_refused = [&](const std::vector<Bytes>& frames, std::string_view what, size_t at) {
-    for (const size_t step : {1, 7, 532, 100000}) {
+    for (const size_t step : {1U, 7U, 532U, 100000U}) {
       const Opened opened = open(Mode::kChunked, join(frames), step);
       ASSERT_TRUE(opened.error) << what << " " << at;
       EXPECT_TRUE(*opened.error == kAltered || *opened.error == kTruncated) << what << " " << at;
@@ -171,7 +171,7 @@ TEST(Stream, FramesRepeatedDroppedInsertedOrExchangedAreRefused) {
     frames = good;
     frames.erase(frames.begin() + static_cast<std::ptrdiff_t>(at));
     expect_refused(frames, "dropped", at);
-    for (const size_t garbage : {0, 1, 15, 16, 17, 530}) {
+    for (const size_t garbage : {0U, 1U, 15U, 16U, 17U, 530U}) {
       frames = good;
       Bytes inserted;
       append_varint(inserted, garbage);
