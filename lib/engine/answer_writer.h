@@ -1,0 +1,50 @@
+// answer_writer.h - writes an answer in one of the four formats, whole or streamed. Internal to api.h.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "engine/api_request.h"
+#include "engine/engine.h"
+
+namespace openpcc::engine {
+
+enum class Finish { kStop, kLength };
+
+struct AnswerHead {
+  Dialect dialect = Dialect::kChat;
+  std::string model;
+  std::string id;  // random part of OpenAI's id
+  int64_t unix_nanoseconds = 0;
+  bool stream = false;
+  bool include_usage = false;
+};
+
+struct Durations {  // nanoseconds, as Ollama reports them
+  int64_t total = 0;
+  int64_t prompt = 0;
+  int64_t answer = 0;
+};
+
+class AnswerWriter {
+ public:
+  virtual ~AnswerWriter() = default;
+  [[nodiscard]] virtual Status begin() = 0;                      // once, first
+  [[nodiscard]] virtual Status text(std::string_view utf8) = 0;  // any number of times
+  [[nodiscard]] virtual Status finish(Finish reason, const Usage& usage, const Durations& durations) = 0;
+};
+
+[[nodiscard]] std::unique_ptr<AnswerWriter> make_openai_writer(AnswerHead head, ResponseSink& sink);
+[[nodiscard]] std::unique_ptr<AnswerWriter> make_ollama_writer(AnswerHead head, ResponseSink& sink);
+
+// A refusal as a complete answer, in the form that clients of the dialect expect.
+[[nodiscard]] Status write_refusal(Dialect dialect, const Refusal& refusal, ResponseSink& sink);
+// Ollama's answer to a request without a prompt.
+[[nodiscard]] Status write_loaded(const AnswerHead& head, ResponseSink& sink);
+
+// 200 with a body of known length.
+[[nodiscard]] Status write_json(int status, std::string_view body, ResponseSink& sink);
+
+}  // namespace openpcc::engine

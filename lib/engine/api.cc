@@ -1,0 +1,149 @@
+#include "engine/api.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+#include "engine/answer_writer.h"
+#include "engine/stop_strings.h"
+#include "engine/utf8.h"
+
+namespace openpcc::engine {
+namespace {
+
+struct Loop {
+  const ApiRequest& request;
+  TokenSource& source;
+  uint64_t most_tokens;
+  AnswerWriter& writer;
+  const Environment& environment;
+
+  // Stop strings are looked for in the bytes, before they become code points: a stop string may end where one does not.
+  Status emit(std::string_view bytes, Utf8Stream& utf8) {
+    std::string whole;
+    utf8.feed(bytes, whole);
+    return whole.empty() ? Status() : writer.text(whole);
+  }
+
+  Result<Finish> run(Usage& usage, Durations& durations) {
+    StopStrings stops(request.stop);
+    Utf8Stream utf8;
+    const int64_t start = environment.monotonic_nanoseconds();
+    int64_t first = start;
+    Finish reason = Finish::kLength;
+    bool stopped = false;
+    while (static_cast<uint64_t>(usage.output_tokens) < most_tokens) {
+      OPENPCC_TRY(const std::optional<std::string_view> token, source.next());
+      if (usage.output_tokens == 0) {
+        first = environment.monotonic_nanoseconds();
+      }
+      if (!token) {
+        reason = Finish::kStop;
+        break;
+      }
+      ++usage.output_tokens;
+      std::string text;
+      stopped = stops.feed(*token, text);
+      OPENPCC_TRY_STATUS(emit(text, utf8));
+      if (stopped) {
+        reason = Finish::kStop;
+        break;
+      }
+    }
+    if (!stopped) {
+      std::string text;
+      stops.finish(text);
+      OPENPCC_TRY_STATUS(emit(text, utf8));
+    }
+    const int64_t end = environment.monotonic_nanoseconds();
+    durations = {end - start, first - start, end - first};
+    return reason;
+  }
+};
+
+Result<std::string> random_id(const Environment& environment) {
+  std::array<uint8_t, 12> bytes{};
+  OPENPCC_TRY_STATUS(environment.random(bytes));
+  return to_hex(bytes);
+}
+
+Result<uint32_t> random_seed(const Environment& environment) {
+  std::array<uint8_t, 4> bytes{};
+  OPENPCC_TRY_STATUS(environment.random(bytes));
+  return static_cast<uint32_t>(bytes[0]) | static_cast<uint32_t>(bytes[1]) << 8 |
+         static_cast<uint32_t>(bytes[2]) << 16 | static_cast<uint32_t>(bytes[3]) << 24;
+}
+
+Result<std::optional<Usage>> refuse(Dialect dialect, const Refusal& refusal, ResponseSink& sink) {
+  OPENPCC_TRY_STATUS(write_refusal(dialect, refusal, sink));
+  return std::nullopt;
+}
+
+}  // namespace
+
+Environment system_environment() {
+  using std::chrono::nanoseconds;
+  return {[] {
+            return std::chrono::duration_cast<nanoseconds>(std::chrono::system_clock::now().time_since_epoch()).count();
+          },
+          [] {
+            return std::chrono::duration_cast<nanoseconds>(std::chrono::steady_clock::now().time_since_epoch()).count();
+          },
+          system_random};
+}
+
+Result<std::optional<Usage>> answer(const Request& request, const FindSource& find, uint64_t default_max_tokens,
+                                    const Environment& environment, ResponseSink& sink) {
+  const std::optional<Dialect> dialect = dialect_of(request.path);
+  if (!dialect) {
+    return refuse(Dialect::kChat, {404, "no such endpoint", "", "not_found"}, sink);
+  }
+  OPENPCC_TRY(const uint32_t seed, random_seed(environment));
+  const Accepted<ApiRequest> parsed = parse_request(*dialect, request.body, seed);
+  if (!parsed) {
+    return refuse(*dialect, parsed.error(), sink);
+  }
+  TokenSource* source = find(parsed->model);
+  if (source == nullptr) {
+    return refuse(*dialect,
+                  {404, "model '" + parsed->model + "' is not served by this node", "model", "model_not_found"}, sink);
+  }
+  OPENPCC_TRY(const std::string id, random_id(environment));
+  const AnswerHead head{*dialect,       parsed->model,        id, environment.unix_nanoseconds(),
+                        parsed->stream, parsed->include_usage};
+  if (parsed->load_only) {
+    OPENPCC_TRY_STATUS(write_loaded(head, sink));
+    return std::nullopt;
+  }
+  const Accepted<uint64_t> prompt_tokens = source->begin(parsed->generation);
+  if (!prompt_tokens) {
+    return refuse(*dialect, prompt_tokens.error(), sink);
+  }
+  uint64_t most = source->room();
+  if (parsed->context_limit) {
+    if (*prompt_tokens >= *parsed->context_limit) {
+      return refuse(*dialect,
+                    {400,
+                     "the prompt has " + std::to_string(*prompt_tokens) + " tokens, 'options.num_ctx' allows " +
+                         std::to_string(*parsed->context_limit),
+                     "options.num_ctx", "context_length_exceeded"},
+                    sink);
+    }
+    most = std::min(most, *parsed->context_limit - *prompt_tokens);
+  }
+  if (parsed->max_tokens) {
+    most = std::min(most, *parsed->max_tokens);
+  } else if (default_max_tokens != 0) {
+    most = std::min(most, default_max_tokens);
+  }
+  const auto writer = is_ollama(*dialect) ? make_ollama_writer(head, sink) : make_openai_writer(head, sink);
+  OPENPCC_TRY_STATUS(writer->begin());
+  Usage usage{static_cast<int64_t>(*prompt_tokens), 0};
+  Durations durations;
+  Loop loop{*parsed, *source, most, *writer, environment};
+  OPENPCC_TRY(const Finish reason, loop.run(usage, durations));
+  OPENPCC_TRY_STATUS(writer->finish(reason, usage, durations));
+  return usage;
+}
+
+}  // namespace openpcc::engine

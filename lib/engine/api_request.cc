@@ -1,0 +1,85 @@
+#include "engine/api_request.h"
+
+#include <nlohmann/json.hpp>
+
+#include "base/limits.h"
+#include "engine/engine.h"
+#include "engine/json_fields.h"
+#include "engine/request_parts.h"
+
+namespace openpcc::engine {
+
+using nlohmann::json;
+
+namespace {
+
+bool too_deep(std::string_view text) {
+  size_t depth = 0;
+  bool in_string = false;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') {
+        ++i;
+      } else if (c == '"') {
+        in_string = false;
+      }
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaxJsonDepth) {
+        return true;
+      }
+    } else if ((c == '}' || c == ']') && depth > 0) {
+      --depth;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+std::optional<Dialect> dialect_of(std::string_view path) {
+  if (path == kChatCompletionsPath) {
+    return Dialect::kChat;
+  }
+  if (path == kCompletionsPath) {
+    return Dialect::kCompletion;
+  }
+  if (path == kOllamaChatPath) {
+    return Dialect::kOllamaChat;
+  }
+  if (path == kOllamaGeneratePath) {
+    return Dialect::kOllamaGenerate;
+  }
+  return std::nullopt;
+}
+
+Accepted<ApiRequest> parse_request(Dialect dialect, ByteView body, uint32_t seed) {
+  if (body.size() > limits::kRequestBody) {
+    return std::unexpected(Refusal{400, "the request body is too large"});
+  }
+  if (too_deep(as_text(body))) {
+    return std::unexpected(Refusal{400, "the request body is nested too deeply"});
+  }
+  const json parsed = json::parse(body.begin(), body.end(), nullptr, false);
+  if (!parsed.is_object()) {
+    return std::unexpected(Refusal{400, "the request body must be a JSON object"});
+  }
+  ApiRequest request;
+  request.dialect = dialect;
+  request.generation.sampling.seed = fold_seed(seed);
+  JsonFields fields(parsed);
+  request.model = fields.text("model").value_or("");
+  if (is_ollama(dialect)) {
+    read_ollama(fields, request);
+  } else {
+    read_openai(fields, request);
+  }
+  if (auto refused = fields.finish()) {
+    return std::unexpected(std::move(*refused));
+  }
+  return request;
+}
+
+}  // namespace openpcc::engine

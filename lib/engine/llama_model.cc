@@ -1,0 +1,205 @@
+#include "engine/llama_model.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "ggml-backend.h"
+#include "ggml-cpu.h"
+
+namespace openpcc::engine {
+namespace {
+
+constexpr size_t kMaxTemplateBytes = 1 << 20;
+
+uint32_t usable_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+  return static_cast<uint32_t>(std::max(count, 1));
+}
+
+// ggml's CPU backend is one of several compiled ones (cmake/llama/dispatch.c), so its functions are found by name.
+template <typename Function>
+Function* cpu_function(const char* name) {
+  ggml_backend_dev_t device = ggml_backend_dev_by_type(GGML_BACKEND_DEVICE_TYPE_CPU);
+  ggml_backend_reg_t registry = device == nullptr ? nullptr : ggml_backend_dev_backend_reg(device);
+  return registry == nullptr ? nullptr : reinterpret_cast<Function*>(ggml_backend_reg_get_proc_address(registry, name));
+}
+
+Result<std::string> template_of(const ModelFile& file, const llama_model* model) {
+  if (!file.chat_template_path.empty()) {
+    std::ifstream stream(file.chat_template_path, std::ios::binary);
+    std::string text{std::istreambuf_iterator<char>(stream), {}};
+    if (!stream || text.empty() || text.size() > kMaxTemplateBytes) {
+      return fail(kBadConfig, "cannot read the chat template " + file.chat_template_path);
+    }
+    return text;
+  }
+  const char* text = llama_model_chat_template(model, nullptr);
+  return std::string(text == nullptr ? "" : text);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const ModelFile& file, const EmbeddedConfig& config) {
+  std::unique_ptr<LlamaModel> loaded(new LlamaModel);
+  loaded->name_ = file.name;
+  loaded->thread_count_ = config.threads != 0 ? config.threads : usable_processors();
+
+  llama_model_params model_params = llama_model_default_params();
+  model_params.n_gpu_layers = 0;
+  model_params.load_mode = LLAMA_LOAD_MODE_NONE;
+  model_params.use_extra_bufts = true;  // repacked for the processor: 1.6 times the rate
+  model_params.check_tensors = true;    // a damaged file is an error here, not nonsense later
+  loaded->model_.reset(llama_model_load_from_file(file.path.c_str(), model_params));
+  if (!loaded->model_) {
+    return fail(kBadModel,
+                "cannot load the model " + file.path + ": not there, no GGUF, or of an architecture this build lacks");
+  }
+  loaded->vocab_ = llama_model_get_vocab(loaded->model_.get());
+  if (llama_vocab_type(loaded->vocab_) == LLAMA_VOCAB_TYPE_NONE || llama_model_has_encoder(loaded->model_.get())) {
+    return fail(kBadModel, "the model " + file.path + " is no decoder of text");
+  }
+  for (llama_token id = 0; id < llama_vocab_n_tokens(loaded->vocab_); ++id) {
+    loaded->longest_token_ =
+        std::max(loaded->longest_token_, std::string_view(llama_vocab_get_text(loaded->vocab_, id)).size());
+  }
+
+  const auto trained = static_cast<uint32_t>(std::max(llama_model_n_ctx_train(loaded->model_.get()), 0));
+  llama_context_params params = llama_context_default_params();
+  params.n_ctx = trained == 0 ? config.context_tokens : std::min(config.context_tokens, trained);
+  params.n_batch = std::min(config.batch_tokens, params.n_ctx);
+  params.n_ubatch = params.n_batch;
+  params.n_seq_max = 1;
+  params.n_threads = 1;  // until the child starts its own
+  params.n_threads_batch = 1;
+  params.no_perf = true;
+  loaded->context_.reset(llama_init_from_model(loaded->model_.get(), params));
+  if (!loaded->context_) {
+    return fail(kBadModel, "cannot make a context of " + std::to_string(params.n_ctx) + " tokens for " + file.path);
+  }
+  loaded->batch_tokens_ = llama_n_batch(loaded->context_.get());
+
+  OPENPCC_TRY(const std::string chat_template, template_of(file, loaded->model_.get()));
+  if (!chat_template.empty()) {
+    OPENPCC_TRY(loaded->chat_prompt_, ChatPrompt::create(loaded->vocab_, chat_template));
+  }
+  return loaded;
+}
+
+LlamaModel::~LlamaModel() {
+  if (threads_ != nullptr) {
+    llama_detach_threadpool(context_.get());
+    if (auto* free_pool = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free")) {
+      free_pool(threads_);
+    }
+  }
+}
+
+// Threads do not survive a fork, so each child starts its own, once.
+void LlamaModel::start_threads() {
+  if (threads_ != nullptr || thread_count_ == 1) {
+    return;
+  }
+  llama_set_n_threads(context_.get(), static_cast<int32_t>(thread_count_), static_cast<int32_t>(thread_count_));
+  if (auto* new_pool = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new")) {
+    ggml_threadpool_params params = ggml_threadpool_params_default(static_cast<int>(thread_count_));
+    threads_ = new_pool(&params);
+    llama_attach_threadpool(context_.get(), threads_, nullptr);
+  }
+}
+
+Accepted<std::vector<int32_t>> LlamaModel::prompt_of(const Generation& generation) const {
+  const uint64_t context = llama_n_ctx(context_.get());
+  size_t bytes = generation.text.size();
+  for (const Message& message : generation.messages) {
+    bytes += message.content.size();
+  }
+  // What cannot fit whatever its tokens are need not be tokenised.
+  const uint64_t fewest = bytes / longest_token_;
+  if (fewest >= context) {
+    return std::unexpected(Refusal{400,
+                                   "the prompt has at least " + std::to_string(fewest) +
+                                       " tokens, the context of this model holds " + std::to_string(context),
+                                   "messages", "context_length_exceeded"});
+  }
+  if (!generation.chat) {
+    return tokenize_text(vocab_, generation.text);
+  }
+  if (!chat_prompt_) {
+    return std::unexpected(Refusal{400, "this model has no chat template: use /v1/completions", "messages"});
+  }
+  return chat_prompt_->tokens(generation.messages, std::time(nullptr));
+}
+
+Accepted<uint64_t> LlamaModel::begin(const Generation& generation) {
+  Accepted<std::vector<int32_t>> prompt = prompt_of(generation);
+  if (!prompt) {
+    return std::unexpected(std::move(prompt).error());
+  }
+  const uint64_t context = llama_n_ctx(context_.get());
+  if (prompt->empty()) {
+    return std::unexpected(Refusal{400, "the prompt is empty"});
+  }
+  if (prompt->size() >= context) {
+    return std::unexpected(Refusal{400,
+                                   "the prompt has " + std::to_string(prompt->size()) +
+                                       " tokens, the context of this model holds " + std::to_string(context) +
+                                       " for prompt and answer together",
+                                   generation.chat ? "messages" : "prompt", "context_length_exceeded"});
+  }
+  if (auto refused = make_sampler(generation, *prompt)) {
+    return std::unexpected(std::move(*refused));
+  }
+  prompt_ = std::move(*prompt);
+  position_ = 0;
+  llama_memory_clear(llama_get_memory(context_.get()), false);
+  return prompt_.size();
+}
+
+uint64_t LlamaModel::room() const {
+  return llama_n_ctx(context_.get()) - prompt_.size();
+}
+
+Status LlamaModel::decode(int32_t* tokens, size_t count) {
+  for (size_t done = 0; done < count;) {
+    const size_t now = std::min<size_t>(count - done, batch_tokens_);
+    if (llama_decode(context_.get(), llama_batch_get_one(tokens + done, static_cast<int32_t>(now))) != 0) {
+      return fail(kBroken, "libllama could not compute the next tokens");
+    }
+    done += now;
+    position_ += now;
+  }
+  return {};
+}
+
+Result<std::optional<std::string_view>> LlamaModel::next() {
+  try {
+    if (position_ == 0) {
+      start_threads();
+      OPENPCC_TRY_STATUS(decode(prompt_.data(), prompt_.size()));
+    } else {
+      OPENPCC_TRY_STATUS(decode(&last_, 1));
+    }
+    last_ = llama_sampler_sample(sampler_.get(), context_.get(), -1);
+  } catch (const std::exception&) {
+    return fail(kBroken, "libllama failed while it computed the next token");
+  }
+  if (llama_vocab_is_eog(vocab_, last_)) {
+    return std::nullopt;
+  }
+  piece_.resize(longest_token_ + 8);
+  // Control tokens have no text of their own in an answer.
+  const int32_t size =
+      llama_token_to_piece(vocab_, last_, piece_.data(), static_cast<int32_t>(piece_.size()), 0, false);
+  if (size < 0) {
+    return fail(kBroken, "libllama gave a token that is longer than its vocabulary says");
+  }
+  return std::string_view(piece_).substr(0, static_cast<size_t>(size));
+}
+
+}  // namespace openpcc::engine

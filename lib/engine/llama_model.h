@@ -1,0 +1,66 @@
+// llama_model.h - one loaded model and the source of tokens made from it. Internal to the embedded engine.
+//
+// The parent loads weights and context and starts no thread; the forked child draws tokens. Weights are read into
+// memory (no file mapping), where libllama repacks them for the processor: they stand in memory once, shared
+// copy-on-write.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/chat_prompt.h"
+#include "engine/engine.h"
+#include "engine/generation.h"
+#include "llama.h"
+
+struct ggml_threadpool;
+
+namespace openpcc::engine {
+
+class LlamaModel : public TokenSource {
+ public:
+  // In the parent. Leaves the process with as many threads as it had.
+  [[nodiscard]] static Result<std::unique_ptr<LlamaModel>> load(const ModelFile& file, const EmbeddedConfig& config);
+  ~LlamaModel() override;
+  LlamaModel(const LlamaModel&) = delete;
+  LlamaModel& operator=(const LlamaModel&) = delete;
+
+  [[nodiscard]] const std::string& name() const { return name_; }
+
+  // In the child. The first next() computes the prompt.
+  [[nodiscard]] Accepted<uint64_t> begin(const Generation& generation) override;
+  [[nodiscard]] uint64_t room() const override;
+  [[nodiscard]] Result<std::optional<std::string_view>> next() override;
+
+ private:
+  struct Deleter {
+    void operator()(llama_model* model) const { llama_model_free(model); }
+    void operator()(llama_context* context) const { llama_free(context); }
+    void operator()(llama_sampler* sampler) const { llama_sampler_free(sampler); }
+  };
+
+  LlamaModel() = default;
+  [[nodiscard]] Accepted<std::vector<int32_t>> prompt_of(const Generation& generation) const;
+  [[nodiscard]] std::optional<Refusal> make_sampler(const Generation& generation, const std::vector<int32_t>& prompt);
+  void start_threads();
+  [[nodiscard]] Status decode(int32_t* tokens, size_t count);
+
+  std::string name_;
+  std::unique_ptr<llama_model, Deleter> model_;
+  std::unique_ptr<llama_context, Deleter> context_;
+  std::unique_ptr<llama_sampler, Deleter> sampler_;
+  std::unique_ptr<ChatPrompt> chat_prompt_;  // absent: the model has no chat template
+  const llama_vocab* vocab_ = nullptr;
+  ggml_threadpool* threads_ = nullptr;
+  uint32_t thread_count_ = 1;
+  uint32_t batch_tokens_ = 512;
+  size_t longest_token_ = 1;  // bytes
+  std::vector<int32_t> prompt_;
+  size_t position_ = 0;  // tokens in the context
+  int32_t last_ = 0;     // the token that next() returned, not yet computed
+  std::string piece_;
+};
+
+}  // namespace openpcc::engine

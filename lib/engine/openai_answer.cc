@@ -1,0 +1,124 @@
+// OpenAI's "chat.completion" and "text_completion" objects and their chunks, as server-sent events (WHATWG HTML §9.2:
+// "data: " lines, each event ended by an empty line).
+#include <nlohmann/json.hpp>
+
+#include "bhttp/message.h"
+#include "engine/answer_writer.h"
+
+namespace openpcc::engine {
+namespace {
+
+using nlohmann::ordered_json;
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+class OpenAiWriter : public AnswerWriter {
+ public:
+  OpenAiWriter(AnswerHead head, ResponseSink& sink)
+      : head_(std::move(head)), chat_(head_.dialect == Dialect::kChat), sink_(sink) {}
+
+  Status begin() override {
+    if (!head_.stream) {
+      return {};
+    }
+    const bhttp::Fields fields = {{"content-type", "text/event-stream; charset=utf-8"}, {"cache-control", "no-cache"}};
+    OPENPCC_TRY_STATUS(sink_.head(200, fields, std::nullopt));
+    return chat_ ? chunk({{"role", "assistant"}, {"content", ""}}, "", nullptr) : Status();
+  }
+
+  Status text(std::string_view utf8) override {
+    if (!head_.stream) {
+      whole_.append(utf8);
+      return {};
+    }
+    return chunk({{"content", utf8}}, utf8, nullptr);
+  }
+
+  Status finish(Finish reason, const Usage& usage, const Durations&) override {
+    const char* why = reason == Finish::kStop ? "stop" : "length";
+    const ordered_json counts = {{"prompt_tokens", usage.input_tokens},
+                                 {"completion_tokens", usage.output_tokens},
+                                 {"total_tokens", usage.input_tokens + usage.output_tokens}};
+    if (head_.stream) {
+      OPENPCC_TRY_STATUS(chunk(ordered_json::object(), "", why));
+      if (head_.include_usage) {
+        ordered_json last = object(true);
+        last["choices"] = ordered_json::array();
+        last["usage"] = counts;
+        OPENPCC_TRY_STATUS(event(last.dump()));
+      }
+      return event("[DONE]");
+    }
+    ordered_json choice = {{"index", 0}};
+    if (chat_) {
+      choice["message"] = {{"role", "assistant"}, {"content", whole_}};
+    } else {
+      choice["text"] = whole_;
+    }
+    choice["logprobs"] = nullptr;
+    choice["finish_reason"] = why;
+    ordered_json answer = object(false);
+    answer["choices"] = ordered_json::array({std::move(choice)});
+    answer["usage"] = counts;
+    return write_json(200, answer.dump(), sink_);
+  }
+
+ private:
+  ordered_json object(bool chunk) const {
+    return {{"id", (chat_ ? "chatcmpl-" : "cmpl-") + head_.id},
+            {"object", !chat_ ? "text_completion" : (chunk ? "chat.completion.chunk" : "chat.completion")},
+            {"created", head_.unix_nanoseconds / kSecond},
+            {"model", head_.model}};
+  }
+
+  Status chunk(ordered_json delta, std::string_view text, const char* finish_reason) {
+    ordered_json choice = {{"index", 0}};
+    if (chat_) {
+      choice["delta"] = std::move(delta);
+    } else {
+      choice["text"] = text;
+    }
+    choice["logprobs"] = nullptr;
+    choice["finish_reason"] = finish_reason == nullptr ? ordered_json(nullptr) : ordered_json(finish_reason);
+    ordered_json answer = object(true);
+    answer["choices"] = ordered_json::array({std::move(choice)});
+    if (head_.include_usage) {
+      answer["usage"] = nullptr;
+    }
+    return event(answer.dump());
+  }
+
+  Status event(std::string_view data) {
+    std::string line = "data: ";
+    line.append(data).append("\n\n");
+    return sink_.content(as_bytes(line));
+  }
+
+  AnswerHead head_;
+  bool chat_;
+  ResponseSink& sink_;
+  std::string whole_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerWriter> make_openai_writer(AnswerHead head, ResponseSink& sink) {
+  return std::make_unique<OpenAiWriter>(std::move(head), sink);
+}
+
+Status write_json(int status, std::string_view body, ResponseSink& sink) {
+  OPENPCC_TRY_STATUS(sink.head(status, {{"content-type", "application/json"}}, body.size()));
+  return sink.content(as_bytes(body));
+}
+
+Status write_refusal(Dialect dialect, const Refusal& refusal, ResponseSink& sink) {
+  if (is_ollama(dialect)) {
+    return write_json(refusal.status, ordered_json{{"error", refusal.message}}.dump(), sink);
+  }
+  const ordered_json param = refusal.param.empty() ? ordered_json(nullptr) : ordered_json(refusal.param);
+  const char* type = refusal.status < 500 ? "invalid_request_error" : "server_error";
+  const ordered_json error = {{"message", refusal.message}, {"type", type}, {"param", param}, {"code", refusal.code}};
+  return write_json(refusal.status, ordered_json{{"error", error}}.dump(), sink);
+}
+
+}  // namespace openpcc::engine

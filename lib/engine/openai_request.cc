@@ -1,0 +1,113 @@
+#include "engine/request_parts.h"
+
+#include <nlohmann/json.hpp>
+
+namespace openpcc::engine {
+
+using nlohmann::json;
+
+namespace {
+
+void read_response_format(JsonFields& fields, Generation& generation) {
+  const json* format = fields.value("response_format");
+  if (format == nullptr || (format->is_object() && format->empty())) {
+    return;
+  }
+  const std::string type = format->is_object() && format->contains("type") && (*format)["type"].is_string()
+                               ? (*format)["type"].get<std::string>()
+                               : "";
+  if (type == "json_object") {
+    generation.json_schema = kAnyObject;
+  } else if (type == "json_schema") {
+    const json wrapper = format->value("json_schema", json());
+    if (!wrapper.is_object() || !wrapper.contains("schema") || !wrapper["schema"].is_object()) {
+      fields.refuse("response_format", "has no json_schema.schema object");
+      return;
+    }
+    set_schema(fields, "response_format", wrapper["schema"].dump(), generation);
+  } else if (type != "text") {
+    fields.refuse("response_format", "must have type text, json_object or json_schema");
+  }
+}
+
+void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
+  Sampling& sampling = request.generation.sampling;
+  sampling.temperature = fields.number("temperature", 0, 2).value_or(sampling.temperature);
+  sampling.top_p = fields.number("top_p", 0, 1).value_or(sampling.top_p);
+  sampling.frequency_penalty = fields.number("frequency_penalty", -2, 2).value_or(0);
+  sampling.presence_penalty = fields.number("presence_penalty", -2, 2).value_or(0);
+  sampling.repetition_penalty = fields.number("repetition_penalty", 0.01, 10).value_or(1);
+  sampling.ignore_eos = fields.boolean("ignore_eos").value_or(false);
+  read_seed(fields, sampling);
+  read_logit_bias(fields, sampling);
+  read_stop(fields, request.stop);
+  // 0 is how the official node writes an absent max_completion_tokens when it re-serialises a streaming request.
+  const int64_t older = fields.integer("max_tokens", 0, kMostTokens).value_or(0);
+  const int64_t newer =
+      request.dialect == Dialect::kChat ? fields.integer("max_completion_tokens", 0, kMostTokens).value_or(0) : 0;
+  if (const int64_t most = newer != 0 ? newer : older; most != 0) {
+    request.max_tokens = static_cast<uint64_t>(most);
+  }
+  if (const auto n = fields.integer("n", 0, INT32_MAX); n && *n > 1) {
+    fields.refuse("n", "above 1 is not supported by this node", "unsupported_parameter");
+  }
+  request.stream = fields.boolean("stream").value_or(false);
+  if (const json* options = fields.value("stream_options")) {
+    if (!options->is_object()) {
+      fields.refuse("stream_options", "must be an object", "invalid_type");
+    } else {
+      JsonFields inner(*options, "stream_options.");
+      request.include_usage = inner.boolean("include_usage").value_or(false);
+      if (auto refused = inner.finish()) {
+        fields.adopt(std::move(refused));
+      }
+    }
+  }
+  fields.unsupported("logprobs");
+  fields.ignore("user");  // names an account, nothing about the answer
+}
+
+void read_chat(JsonFields& fields, ApiRequest& request) {
+  read_openai_sampling(fields, request);
+  read_response_format(fields, request.generation);
+  for (const char* name : {"tools", "functions", "function_call", "prediction", "top_logprobs"}) {
+    fields.unsupported(name);
+  }
+  if (const json* choice = fields.value("tool_choice"); choice != nullptr && *choice != "auto" && *choice != "none") {
+    fields.refuse("tool_choice", "is not supported by this node: it offers no tools", "unsupported_parameter");
+  }
+  fields.ignore("parallel_tool_calls");  // about tools, of which there are none
+  fields.ignore("metadata");
+  const json* messages = fields.value("messages");
+  if (messages == nullptr || (messages->is_array() && messages->empty())) {
+    fields.refuse("messages", "must have at least one message", "missing_required_parameter");
+  } else if (auto refused = read_messages(*messages, request.dialect, request.generation.messages)) {
+    fields.adopt(std::move(refused));
+  }
+}
+
+void read_completion(JsonFields& fields, ApiRequest& request) {
+  read_openai_sampling(fields, request);
+  request.generation.chat = false;
+  request.generation.text = fields.text("prompt").value_or("");
+  if (request.generation.text.empty() && !fields.refused()) {
+    fields.refuse("prompt", "must be a string that is not empty", "missing_required_parameter");
+  }
+  if (const auto best_of = fields.integer("best_of", 0, INT32_MAX); best_of && *best_of > 1) {
+    fields.refuse("best_of", "above 1 is not supported by this node", "unsupported_parameter");
+  }
+  fields.unsupported("echo");
+  fields.unsupported("suffix");
+}
+
+}  // namespace
+
+void read_openai(JsonFields& fields, ApiRequest& request) {
+  if (request.dialect == Dialect::kChat) {
+    read_chat(fields, request);
+  } else {
+    read_completion(fields, request);
+  }
+}
+
+}  // namespace openpcc::engine
