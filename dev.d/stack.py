@@ -132,6 +132,67 @@ class Stack:
     def start_broker(self) -> None:
         self._spawn("tpm_broker", [self.bin / "tpm_broker", "--config", self.run / "tpm_broker.yaml"])
 
+    def _user(self, part: str) -> str:
+        return f"{UIDS[part]}:{UIDS[part]}" if self.root else ""
+
+    def _write_configs(self) -> None:
+        """One file a program, complete and readable: what `./dev up` runs with."""
+        model = f'    - name: "{self.model}"\n'
+        if self.engine == "embedded":
+            model += f'      path: "{pathlib.Path(self.model_path).resolve()}"\n'
+        self._write("router.yaml", f"""\
+run_as: "{self._user('router')}"
+http: {{address: 127.0.0.1, port: {self.router_port}}}
+health: {{interval: {self.health_interval}}}
+""")
+        self._write("compute_worker.yaml", f"""\
+run_as: "{self._user('worker')}"
+socket: {self.sockets}/worker.sock
+router_com_user: "{self._user('router_com')}"
+broker_socket: {self.sockets}/broker.sock
+engine:
+  type: {self.engine}
+  models:
+{model}""")
+        self._write("router_com.yaml", f"""\
+run_as: "{self._user('router_com')}"
+http: {{address: 127.0.0.1, port: {self.node_port}, shutdown_timeout: 5s}}
+evidence: {{socket: {self.sockets}/evidence.sock, timeout: 60s, user: "{self._user('router_com')}"}}
+models: ["{self.model}"]
+router_com: {{worker: {{socket: {self.sockets}/worker.sock}}, check_compute_boot_exit: false}}
+router_agent:
+  tags: [llm, engine={self.engine}]
+  node_target_url: http://127.0.0.1:{self.node_port}/
+  node_healthcheck_url: http://127.0.0.1:{self.node_port}/_health
+  router_base_url: {self.router_url}
+""")
+        self._write("tpm_broker.yaml", f"""\
+run_as: "{self._user('broker')}"
+listen: {self.sockets}/broker.sock
+worker_user: "{self._user('worker')}"
+tpm: {{tpm_type: Simulator, simulator_socket: {self.sockets}/tpm.sock, child_key_handle: 0x81000002}}
+""")
+        self._write("compute_boot.yaml", f"""\
+inference_engine:
+  type: {self.engine}
+  models:
+{model}  worker_socket: {self.sockets}/worker.sock
+tpm:
+  primary_key_handle: 0x81000001
+  child_key_handle: 0x81000002
+  attestation_key_handle: 0x81000003
+  rek_creation_ticket_handle: 0x01c0000A
+  rek_creation_hash_handle: 0x01c0000B
+  tpm_type: Simulator
+  simulator_socket: {self.sockets}/tpm.sock
+attestation: {{fake_secret: "{DEV_SECRET}"}}
+gpu: {{required: false}}
+evidence: {{socket: {self.sockets}/evidence.sock}}
+""")
+
+    def _write(self, name: str, text: str) -> None:
+        (self.run / name).write_text(text)
+
     def _routable(self) -> bool:
         """The router hands out a manifest that `pcc` verifies."""
         done = subprocess.run([self.bin / "pcc", "nodes", "--json"], env=self.client_env(), capture_output=True, check=False)
