@@ -7,6 +7,8 @@
 
 namespace openpcc::tpm {
 
+inline constexpr ErrorCode kBadAddress{"tpm.bad_address"};  // a simulator address that is not host:port, or not usable
+
 struct Connection {
   enum class Kind {
     kDevice,  // a character device; /dev/tpmrm0 has the kernel's resource manager
@@ -23,6 +25,9 @@ struct Connection {
   [[nodiscard]] static Connection device(std::string path);
   [[nodiscard]] static Connection swtpm(std::string socket_path);
   [[nodiscard]] static Connection mssim(std::string host, uint16_t port);
+  // From the official keys simulator_cmd_address and simulator_platform_address ("host:port", either may be empty: then
+  // 127.0.0.1:2321 and the port after the command port). kBadAddress otherwise: tpm2-tss knows no other platform port.
+  [[nodiscard]] static Result<Connection> mssim(std::string_view cmd_address, std::string_view platform_address);
 
   // "device /dev/tpmrm0", for logs.
   [[nodiscard]] std::string describe() const;

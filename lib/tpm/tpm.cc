@@ -7,40 +7,6 @@
 
 namespace openpcc::tpm {
 
-Connection Connection::device(std::string path) {
-  Connection out;
-  out.kind = Kind::kDevice;
-  out.path = std::move(path);
-  return out;
-}
-
-Connection Connection::swtpm(std::string socket_path) {
-  Connection out;
-  out.kind = Kind::kSwtpm;
-  out.path = std::move(socket_path);
-  return out;
-}
-
-Connection Connection::mssim(std::string host, uint16_t port) {
-  Connection out;
-  out.kind = Kind::kMssim;
-  out.host = std::move(host);
-  out.port = port;
-  return out;
-}
-
-std::string Connection::describe() const {
-  switch (kind) {
-    case Kind::kDevice:
-      return "device " + path;
-    case Kind::kSwtpm:
-      return "swtpm at " + path;
-    case Kind::kMssim:
-      return "simulator at " + host + ":" + std::to_string(port);
-  }
-  return {};
-}
-
 Tpm::Tpm(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Tpm::~Tpm() = default;
 Tpm::Tpm(Tpm&&) noexcept = default;

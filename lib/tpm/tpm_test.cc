@@ -219,5 +219,18 @@ TEST(Connection, Refusals) {
   EXPECT_EQ(Tpm::open(Connection::mssim("127.0.0.1", 1)).error().code, kUnreachable);
 }
 
+TEST(Connection, SimulatorAddresses) {
+  const auto standard = Connection::mssim("", "");
+  ASSERT_OK(standard);
+  EXPECT_EQ(standard->describe(), "simulator at 127.0.0.1:2321");
+  EXPECT_EQ(Connection::mssim("tpm.local:4000", "tpm.local:4001")->port, 4000);
+  for (const char* bad : {"host", ":2321", "host:", "host:0", "host:70000", "host:23x", "a,port=1:2", "a b:1"}) {
+    EXPECT_EQ(Connection::mssim(bad, "").error().code, kBadAddress) << bad;
+  }
+  EXPECT_EQ(Connection::mssim("host:2321", "host:2323").error().code, kBadAddress);
+  EXPECT_EQ(Connection::mssim("host:2321", "other:2322").error().code, kBadAddress);
+  EXPECT_EQ(Connection::mssim("host:2321", "2322").error().code, kBadAddress);
+}
+
 }  // namespace
 }  // namespace openpcc::tpm
