@@ -1,0 +1,177 @@
+#include "engine/api_request.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+
+namespace openpcc::engine {
+namespace {
+
+Accepted<ApiRequest> parse(Dialect dialect, std::string_view body) {
+  return parse_request(dialect, as_bytes(body), 42);
+}
+
+// A chat request with `more` among its fields.
+std::string chat(std::string_view more) {
+  std::string body = R"({"model":"m","messages":[{"role":"user","content":"hi"}])";
+  return body.append(more.empty() ? "" : ",").append(more).append("}");
+}
+
+TEST(ParseRequest, TakesAChatRequestWithEverything) {
+  const auto got = parse(Dialect::kChat, R"({"model":"m","messages":[{"role":"developer","content":"be brief"},
+    {"role":"user","content":[{"type":"text","text":"one"},{"type":"text","text":"two"}]},{"role":"assistant","content":null}],
+    "temperature":0.5,"top_p":0.9,"seed":-7,"max_tokens":5,"max_completion_tokens":9,"stop":["a","b"],"stream":true,
+    "stream_options":{"include_usage":true},"frequency_penalty":0.25,"presence_penalty":-1,"repetition_penalty":1.1,
+    "ignore_eos":true,"logit_bias":{"5":-100},"n":1,"user":"u","metadata":{"k":"v"},"tools":[],"tool_choice":"auto",
+    "response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object"}}}})");
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(got->model, "m");
+  ASSERT_EQ(got->generation.messages.size(), 3U);
+  EXPECT_EQ(got->generation.messages[0].role, "system");
+  EXPECT_EQ(got->generation.messages[1].content, "one\ntwo");
+  EXPECT_EQ(got->generation.messages[2].content, "");
+  const Sampling& sampling = got->generation.sampling;
+  EXPECT_DOUBLE_EQ(sampling.temperature, 0.5);
+  EXPECT_DOUBLE_EQ(sampling.top_p, 0.9);
+  EXPECT_DOUBLE_EQ(sampling.frequency_penalty, 0.25);
+  EXPECT_DOUBLE_EQ(sampling.presence_penalty, -1);
+  EXPECT_DOUBLE_EQ(sampling.repetition_penalty, 1.1);
+  EXPECT_TRUE(sampling.ignore_eos);
+  ASSERT_EQ(sampling.logit_bias.size(), 1U);
+  EXPECT_EQ(sampling.logit_bias[0].first, 5);
+  EXPECT_EQ(got->max_tokens, 9U);
+  EXPECT_EQ(got->stop, (std::vector<std::string>{"a", "b"}));
+  EXPECT_TRUE(got->stream);
+  EXPECT_TRUE(got->include_usage);
+  EXPECT_EQ(got->generation.json_schema, R"({"type":"object"})");
+}
+
+TEST(ParseRequest, HasOpenAisDefaults) {
+  const auto got = parse(Dialect::kChat, chat(""));
+  ASSERT_TRUE(got);
+  EXPECT_DOUBLE_EQ(got->generation.sampling.temperature, 1);
+  EXPECT_DOUBLE_EQ(got->generation.sampling.top_p, 1);
+  EXPECT_EQ(got->generation.sampling.seed, 42U);
+  EXPECT_FALSE(got->stream);
+  EXPECT_FALSE(got->max_tokens);
+}
+
+// The official node writes an absent max_completion_tokens as 0 when it re-serialises.
+TEST(ParseRequest, TakesAZeroTokenLimitForNone) {
+  EXPECT_FALSE(parse(Dialect::kChat, chat(R"("max_completion_tokens":0)"))->max_tokens);
+  EXPECT_EQ(parse(Dialect::kChat, chat(R"("max_completion_tokens":0,"max_tokens":3)"))->max_tokens, 3U);
+}
+
+TEST(ParseRequest, GivesTheSameSeedForTheSameInteger) {
+  const auto seed = [](std::string_view text) {
+    return parse(Dialect::kChat, chat("\"seed\":" + std::string(text)))->generation.sampling.seed;
+  };
+  EXPECT_EQ(seed("5"), 5U);
+  EXPECT_NE(seed("4294967297"), seed("1"));
+  EXPECT_NE(seed("4294967295"), UINT32_MAX);  // libllama's word for "random"
+}
+
+TEST(ParseRequest, TakesOllamasRequestsWithItsDefaults) {
+  const auto chat_request =
+      parse(Dialect::kOllamaChat, R"({"model":"m","messages":[{"role":"user","content":"hi","images":[]}],
+    "keep_alive":"5m","format":"json","options":{"num_predict":4,"seed":3,"stop":"x","num_ctx":100,"repeat_penalty":1.2,"num_thread":8}})");
+  ASSERT_TRUE(chat_request) << chat_request.error().message;
+  EXPECT_TRUE(chat_request->stream);
+  EXPECT_EQ(chat_request->max_tokens, 4U);
+  EXPECT_EQ(chat_request->context_limit, 100U);
+  EXPECT_EQ(chat_request->generation.sampling.top_k, 40);
+  EXPECT_DOUBLE_EQ(chat_request->generation.sampling.temperature, 0.8);
+  EXPECT_FALSE(chat_request->generation.json_schema.empty());
+
+  const auto generate =
+      parse(Dialect::kOllamaGenerate,
+            R"({"model":"m","prompt":"hi","system":"s","stream":false,"options":{"num_predict":-1}})");
+  ASSERT_TRUE(generate) << generate.error().message;
+  ASSERT_EQ(generate->generation.messages.size(), 2U);
+  EXPECT_EQ(generate->generation.messages[0].role, "system");
+  EXPECT_EQ(generate->generation.messages[1].content, "hi");
+  EXPECT_FALSE(generate->stream);
+  EXPECT_FALSE(generate->max_tokens);
+  EXPECT_FALSE(generate->load_only);
+  EXPECT_TRUE(parse(Dialect::kOllamaGenerate, R"({"model":"m"})")->load_only);
+}
+
+struct Fault {
+  Dialect dialect;
+  std::string body;
+  const char* param;
+};
+
+TEST(ParseRequest, RefusesEachFaultByName) {
+  const Fault faults[] = {
+      {Dialect::kChat, chat(R"("top_k":5)"), "top_k"},
+      {Dialect::kChat, chat(R"("Temperature":1)"), "Temperature"},
+      {Dialect::kChat, chat(R"("n":2)"), "n"},
+      {Dialect::kChat, chat(R"("logprobs":true)"), "logprobs"},
+      {Dialect::kChat, chat(R"("tools":[{"type":"function"}])"), "tools"},
+      {Dialect::kChat, chat(R"("tool_choice":"required")"), "tool_choice"},
+      {Dialect::kChat, chat(R"("prediction":{"type":"content"})"), "prediction"},
+      {Dialect::kChat, chat(R"("temperature":2.1)"), "temperature"},
+      {Dialect::kChat, chat(R"("temperature":"1")"), "temperature"},
+      {Dialect::kChat, chat(R"("top_p":-0.1)"), "top_p"},
+      {Dialect::kChat, chat(R"("max_tokens":1.5)"), "max_tokens"},
+      {Dialect::kChat, chat(R"("max_tokens":-1)"), "max_tokens"},
+      {Dialect::kChat, chat(R"("seed":18446744073709551615)"), "seed"},
+      {Dialect::kChat, chat(R"("stop":[1])"), "stop"},
+      {Dialect::kChat, chat(R"("stop":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"])"), "stop"},
+      {Dialect::kChat, chat(R"("stream":1)"), "stream"},
+      {Dialect::kChat, chat(R"("stream_options":{"x":1})"), "stream_options.x"},
+      {Dialect::kChat, chat(R"("response_format":{"type":"xml"})"), "response_format"},
+      {Dialect::kChat, chat(R"("logit_bias":{"x":1})"), "logit_bias"},
+      {Dialect::kChat, R"({"model":"m","messages":[]})", "messages"},
+      {Dialect::kChat, R"({"model":"m","messages":"hi"})", "messages"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"pirate","content":"x"}]})", "messages[0].role"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"tool","content":"x"}]})", "messages[0].role"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"user","content":[{"type":"image_url"}]}]})",
+       "messages[0].content"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"user","content":"x","tool_calls":[1]}]})",
+       "messages[0].tool_calls"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","echo":true})", "echo"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","suffix":"y"})", "suffix"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":["x"]})", "prompt"},
+      {Dialect::kCompletion, R"({"model":"m"})", "prompt"},
+      {Dialect::kOllamaChat, R"({"model":"m","messages":[],"options":{"mirostat":1}})", "options.mirostat"},
+      {Dialect::kOllamaChat, R"({"model":"m","messages":[{"role":"user","content":"","images":["x"]}]})",
+       "messages[0].images"},
+      {Dialect::kOllamaGenerate, R"({"model":"m","prompt":"x","template":"{{ .Prompt }}"})", "template"},
+      {Dialect::kOllamaGenerate, R"({"model":"m","prompt":"x","format":"yaml"})", "format"},
+  };
+  for (const Fault& fault : faults) {
+    SCOPED_TRACE(fault.body);
+    const auto got = parse(fault.dialect, fault.body);
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().param, fault.param);
+    EXPECT_EQ(got.error().status, 400);
+    EXPECT_NE(got.error().message.find(fault.param), std::string::npos);
+  }
+}
+
+TEST(ParseRequest, RefusesWhatIsNoObject) {
+  for (const char* body : {"", "null", "[]", "\"x\"", "{", "{}x", "{\"model\":\"\xff\"}", "{\"a\":1,}"}) {
+    EXPECT_FALSE(parse(Dialect::kChat, body)) << body;
+  }
+}
+
+TEST(ParseRequest, RefusesDepthAndSizeBeforeItReads) {
+  EXPECT_FALSE(parse(Dialect::kChat, std::string(200000, '[')));
+  EXPECT_FALSE(parse(Dialect::kChat, chat("\"metadata\":" + std::string(100, '[') + std::string(100, ']'))));
+  EXPECT_TRUE(
+      parse(Dialect::kChat,
+            chat(R"("metadata":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"[")")));
+  EXPECT_FALSE(parse(Dialect::kChat, chat("\"user\":\"" + std::string(limits::kRequestBody, 'x') + "\"")));
+}
+
+TEST(DialectOf, KnowsTheFourPathsOnly) {
+  EXPECT_EQ(dialect_of("/v1/chat/completions"), Dialect::kChat);
+  EXPECT_EQ(dialect_of("/api/generate"), Dialect::kOllamaGenerate);
+  EXPECT_FALSE(dialect_of("/v1/models"));
+  EXPECT_FALSE(dialect_of("/v1/chat/completions/"));
+}
+
+}  // namespace
+}  // namespace openpcc::engine

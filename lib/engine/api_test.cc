@@ -1,0 +1,261 @@
+#include "engine/api.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "engine/testing.h"
+#include "engine/utf8.h"
+
+namespace openpcc::engine {
+namespace {
+
+using nlohmann::json;
+
+// A clock that moves a millisecond at every look, and the same bytes for every id.
+Environment test_environment() {
+  auto ticks = std::make_shared<int64_t>(0);
+  return {[] { return int64_t{1'700'000'000'123'456'789}; }, [ticks] { return *ticks += 1'000'000; },
+          [](MutableByteView out) -> Status {
+            std::fill(out.begin(), out.end(), uint8_t{0xAB});
+            return {};
+          }};
+}
+
+Result<std::optional<Usage>> ask(TokenSource& source, std::string_view path, std::string_view body,
+                                 CollectingSink& sink, uint64_t default_max_tokens = 0) {
+  const auto find = [&](std::string_view model) { return model == "m" ? &source : nullptr; };
+  return answer({path, as_bytes(body)}, find, default_max_tokens, test_environment(), sink);
+}
+
+std::string chat_body(std::string_view more = "") {
+  return R"({"model":"m","messages":[{"role":"user","content":"hi"}])" + std::string(more) + "}";
+}
+
+constexpr std::string_view kStream = R"(,"stream":true,"stream_options":{"include_usage":true})";
+
+TEST(Answer, IsAChatCompletion) {
+  ScriptedSource source({"Hel", "lo"});
+  CollectingSink sink;
+  const auto usage = ask(source, kChatCompletionsPath, chat_body(), sink);
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(*usage, (Usage{7, 2}));
+  EXPECT_EQ(sink.status, 200);
+  EXPECT_EQ(sink.field("content-type"), "application/json");
+  EXPECT_EQ(sink.length, sink.body.size());
+  EXPECT_EQ(
+      sink.body,
+      R"({"id":"chatcmpl-abababababababababababab","object":"chat.completion","created":1700000000,"model":"m",)"
+      R"("choices":[{"index":0,"message":{"role":"assistant","content":"Hello"},"logprobs":null,"finish_reason":"stop"}],)"
+      R"("usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}})");
+}
+
+TEST(Answer, StreamsAChatCompletion) {
+  ScriptedSource source({"Hel", "lo"});
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(kStream), sink));
+  EXPECT_EQ(sink.field("content-type"), "text/event-stream; charset=utf-8");
+  EXPECT_FALSE(sink.length);
+  EXPECT_TRUE(sink.body.ends_with("data: [DONE]\n\n"));
+  const auto chunks = sink.stream();
+  ASSERT_EQ(chunks.size(), 5U);  // role, two pieces, end, usage
+  EXPECT_EQ(chunks[0]["choices"][0]["delta"], json({{"role", "assistant"}, {"content", ""}}));
+  EXPECT_EQ(chunks[1]["choices"][0]["delta"]["content"], "Hel");
+  EXPECT_EQ(chunks[2]["choices"][0]["delta"]["content"], "lo");
+  EXPECT_EQ(chunks[2]["choices"][0]["finish_reason"], nullptr);
+  EXPECT_EQ(chunks[3]["choices"][0]["finish_reason"], "stop");
+  EXPECT_EQ(chunks[4]["choices"], json::array());
+  EXPECT_EQ(chunks[4]["usage"]["total_tokens"], 9);
+  for (const json& chunk : chunks) {
+    EXPECT_EQ(chunk["object"], "chat.completion.chunk");
+    EXPECT_EQ(chunk["id"], "chatcmpl-abababababababababababab");
+  }
+  for (const std::string& piece : sink.pieces) {
+    EXPECT_TRUE(piece.starts_with("data: ") && piece.ends_with("\n\n")) << piece;  // one whole event at a time
+  }
+}
+
+TEST(Answer, LeavesUsageOutOfAStreamThatDidNotAskForIt) {
+  ScriptedSource source({"x"});
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(R"(,"stream":true)"), sink));
+  EXPECT_EQ(sink.body.find("usage"), std::string::npos);
+}
+
+TEST(Answer, IsATextCompletion) {
+  ScriptedSource source({"a", "b"});
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kCompletionsPath, R"({"model":"m","prompt":"say"})", sink));
+  EXPECT_FALSE(source.generation.chat);
+  EXPECT_EQ(source.generation.text, "say");
+  EXPECT_EQ(sink.json()["object"], "text_completion");
+  EXPECT_EQ(sink.json()["choices"][0]["text"], "ab");
+  CollectingSink streamed;
+  ASSERT_TRUE(ask(source, kCompletionsPath, R"({"model":"m","prompt":"say","stream":true})", streamed));
+  EXPECT_EQ(streamed.stream()[1]["choices"][0]["text"], "b");
+}
+
+TEST(Answer, IsOllamas) {
+  ScriptedSource source({"Hel", "lo"});
+  CollectingSink chat;
+  ASSERT_TRUE(ask(source, kOllamaChatPath, chat_body(), chat));
+  EXPECT_EQ(chat.field("content-type"), "application/x-ndjson");
+  const auto lines = chat.stream();
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(lines[0]["message"]["content"], "Hel");
+  EXPECT_EQ(lines[0]["done"], false);
+  EXPECT_EQ(lines[0]["created_at"], "2023-11-14T22:13:20.123456789Z");
+  EXPECT_EQ(lines[2]["done"], true);
+  EXPECT_EQ(lines[2]["done_reason"], "stop");
+  EXPECT_EQ(lines[2]["prompt_eval_count"], 7);
+  EXPECT_EQ(lines[2]["eval_count"], 2);
+  EXPECT_GT(lines[2]["eval_duration"], 0);
+  EXPECT_EQ(lines[2]["total_duration"].get<int64_t>(),
+            lines[2]["prompt_eval_duration"].get<int64_t>() + lines[2]["eval_duration"].get<int64_t>());
+
+  CollectingSink generate;
+  ASSERT_TRUE(ask(source, kOllamaGeneratePath, R"({"model":"m","prompt":"x","stream":false})", generate));
+  EXPECT_EQ(generate.json()["response"], "Hello");
+  EXPECT_EQ(generate.json()["eval_count"], 2);
+
+  CollectingSink loaded;
+  const auto usage = ask(source, kOllamaGeneratePath, R"({"model":"m"})", loaded);
+  ASSERT_TRUE(usage);
+  EXPECT_FALSE(*usage);
+  EXPECT_EQ(loaded.json()["done_reason"], "load");
+}
+
+TEST(Answer, EndsAtALimit) {
+  struct Case {
+    const char* more;
+    uint64_t room;
+    uint64_t default_max;
+    const char* content;
+    const char* reason;
+  };
+  const Case cases[] = {
+      {R"(,"max_tokens":2)", 100, 0, "ab", "length"},
+      {R"(,"max_tokens":4)", 100, 0, "abcd", "length"},
+      {R"(,"max_tokens":5)", 100, 0, "abcd", "stop"},
+      {"", 3, 0, "abc", "length"},
+      {"", 100, 1, "a", "length"},
+      {R"(,"max_tokens":3)", 100, 1, "abc", "length"},
+      {R"(,"stop":"bc")", 100, 0, "a", "stop"},
+      {R"(,"stop":["dx"])", 100, 0, "abcd", "stop"},
+  };
+  for (const Case& c : cases) {
+    SCOPED_TRACE(std::string(c.more) + " room " + std::to_string(c.room));
+    ScriptedSource source({"a", "b", "c", "d"});
+    source.room_tokens = c.room;
+    CollectingSink sink;
+    ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(c.more), sink, c.default_max));
+    EXPECT_EQ(sink.json()["choices"][0]["message"]["content"], c.content);
+    EXPECT_EQ(sink.json()["choices"][0]["finish_reason"], c.reason);
+  }
+}
+
+TEST(Answer, StreamsWholeCodePointsAndNothingOfAStopString) {
+  ScriptedSource source({"\xE2\x82", "\xAC 1", "<e", "n", "d>", "never"});
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(R"(,"stream":true,"stop":["<end>"])"), sink));
+  std::string all;
+  for (const json& chunk : sink.stream()) {
+    ASSERT_FALSE(chunk.is_discarded());
+    all += chunk["choices"][0]["delta"].value("content", "");
+  }
+  EXPECT_EQ(all, "\u20ac 1");
+}
+
+TEST(Answer, RefusesInTheFormOfTheDialect) {
+  ScriptedSource source({"x"});
+  CollectingSink openai;
+  const auto usage = ask(source, kChatCompletionsPath, chat_body(R"(,"top_k":3)"), openai);
+  ASSERT_TRUE(usage);
+  EXPECT_FALSE(*usage);
+  EXPECT_EQ(openai.status, 400);
+  EXPECT_EQ(openai.json()["error"]["param"], "top_k");
+  EXPECT_EQ(openai.json()["error"]["code"], "unknown_parameter");
+  EXPECT_EQ(openai.json()["error"]["type"], "invalid_request_error");
+
+  CollectingSink ollama;
+  ASSERT_TRUE(ask(source, kOllamaChatPath, chat_body(R"(,"top_k":3)"), ollama));
+  EXPECT_EQ(ollama.status, 400);
+  EXPECT_TRUE(ollama.json()["error"].is_string());
+
+  CollectingSink unknown_model;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, R"({"model":"other","messages":[{"role":"user","content":"x"}]})",
+                  unknown_model));
+  EXPECT_EQ(unknown_model.status, 404);
+  EXPECT_EQ(unknown_model.json()["error"]["code"], "model_not_found");
+
+  CollectingSink unknown_path;
+  ASSERT_TRUE(ask(source, "/v1/models", "{}", unknown_path));
+  EXPECT_EQ(unknown_path.status, 404);
+}
+
+TEST(Answer, PassesOnWhatTheSourceRefuses) {
+  ScriptedSource source({"x"});
+  source.refusal = Refusal{400, "the prompt has 9 tokens", "messages", "context_length_exceeded"};
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(kStream), sink));
+  EXPECT_EQ(sink.status, 400);
+  EXPECT_EQ(sink.json()["error"]["code"], "context_length_exceeded");
+  EXPECT_EQ(sink.heads, 1);
+}
+
+TEST(Answer, RefusesAPromptBeyondOllamasContext) {
+  ScriptedSource source({"a", "b", "c"});
+  CollectingSink too_small;
+  ASSERT_TRUE(ask(source, kOllamaChatPath, chat_body(R"(,"options":{"num_ctx":7})"), too_small));
+  EXPECT_EQ(too_small.status, 400);
+  CollectingSink one_left;
+  ASSERT_TRUE(ask(source, kOllamaChatPath, chat_body(R"(,"stream":false,"options":{"num_ctx":8})"), one_left));
+  EXPECT_EQ(one_left.json()["message"]["content"], "a");
+  EXPECT_EQ(one_left.json()["done_reason"], "length");
+}
+
+TEST(Answer, FailsWhenTheSourceBreaks) {
+  for (const int at : {0, 1, 2}) {
+    ScriptedSource source({"a", "b", "c"});
+    source.break_at = at;
+    CollectingSink sink;
+    const auto got = ask(source, kChatCompletionsPath, chat_body(kStream), sink);
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().code, kBroken);
+    EXPECT_EQ(sink.body.find("[DONE]"), std::string::npos);
+  }
+}
+
+TEST(Answer, StopsAtTheFirstFailureOfTheSink) {
+  for (const std::string& more : {std::string(), std::string(kStream)}) {
+    for (const std::string_view path : {kChatCompletionsPath, kOllamaChatPath}) {
+      const std::string body = path == kOllamaChatPath ? chat_body() : chat_body(more);
+      for (int at = 0;; ++at) {
+        ScriptedSource source({"a", "b"});
+        CollectingSink sink;
+        sink.fail_at = at;
+        const auto got = ask(source, path, body, sink);
+        if (got) {
+          EXPECT_EQ(sink.calls, at);
+          break;
+        }
+        EXPECT_EQ(got.error().code, kSinkClosed);
+        EXPECT_EQ(sink.calls, at + 1);  // no call after the one that failed
+      }
+    }
+  }
+}
+
+// What the node counts for billing: the last line that is not [DONE] (confidentcompute computeworker/service.go).
+TEST(Answer, EndsWithTheCounts) {
+  ScriptedSource source({"a"});
+  CollectingSink whole;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(), whole));
+  EXPECT_EQ(whole.body.find('\n'), std::string::npos);
+  CollectingSink ollama;
+  ASSERT_TRUE(ask(source, kOllamaGeneratePath, R"({"model":"m","prompt":"x"})", ollama));
+  EXPECT_TRUE(ollama.stream().back().contains("prompt_eval_count"));
+}
+
+}  // namespace
+}  // namespace openpcc::engine
