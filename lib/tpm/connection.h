@@ -20,7 +20,10 @@ struct Connection {
   std::string path = "/dev/tpmrm0";  // of the device or the socket
   std::string host = "127.0.0.1";    // kMssim
   uint16_t port = 2321;              // kMssim
-  std::chrono::seconds timeout{60};  // kSwtpm: for one answer; making an RSA key takes seconds on a slow machine
+  // kSwtpm: for one answer; making an RSA key takes seconds on a slow machine. The first answer has at most
+  // kFirstAnswer: who gets none then stands behind another client.
+  std::chrono::seconds timeout{60};
+  static constexpr std::chrono::seconds kFirstAnswer{15};
 
   [[nodiscard]] static Connection device(std::string path);
   [[nodiscard]] static Connection swtpm(std::string socket_path);

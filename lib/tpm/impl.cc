@@ -62,7 +62,7 @@ Status Tpm::Impl::connect(const Connection& connection) {
   TSS2_TCTI_CONTEXT* tcti = nullptr;
   switch (connection.kind) {
     case Connection::Kind::kSwtpm: {
-      OPENPCC_TRY(swtpm, SwtpmTcti::connect(connection.path, connection.timeout));
+      OPENPCC_TRY(swtpm, SwtpmTcti::connect(connection.path, std::min(connection.timeout, Connection::kFirstAnswer)));
       tcti = swtpm->context();
       break;
     }

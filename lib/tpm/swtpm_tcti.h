@@ -24,6 +24,7 @@ class SwtpmTcti {
 
   // Valid while this object is.
   [[nodiscard]] TSS2_TCTI_CONTEXT* context() { return reinterpret_cast<TSS2_TCTI_CONTEXT*>(&base_); }
+  void set_timeout(std::chrono::seconds timeout) { timeout_ = timeout; }
   // Why the transport failed; empty while it works.
   [[nodiscard]] const std::string& failure() const { return failure_; }
 

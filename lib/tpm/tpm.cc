@@ -21,6 +21,7 @@ Result<Tpm> Tpm::open(const Connection& connection) {
     const Status flushed = tpm.impl_->flush_leftovers();
     if (!flushed && flushed.error().code == kLost) return std::unexpected(flushed.error());
   }
+  if (tpm.impl_->swtpm != nullptr) tpm.impl_->swtpm->set_timeout(connection.timeout);
   return tpm;
 }
 

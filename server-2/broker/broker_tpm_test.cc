@@ -56,7 +56,7 @@ class BrokerTpmTest : public ::testing::Test {
   void start_broker() {
     std::ofstream(directory_.file("broker.yaml"))
         << "listen: " << socket_ << "\nlog_level: debug\ntpm:\n"
-        << "  simulate: true\n  simulator_socket: " << swtpm_->socket_path() << "\n";
+        << "  tpm_type: Simulator\n  simulator_socket: " << swtpm_->socket_path() << "\n";
     const pid_t parent = ::getpid();
     broker_ = ::fork();
     if (broker_ != 0) return;

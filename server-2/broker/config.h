@@ -1,8 +1,7 @@
 // config.h - tpm_broker.yaml, typed. The keys are explained in server-2/config/tpm_broker.yaml.
 #pragma once
 
-#include "config/config.h"
-#include "tpm/connection.h"
+#include "broker/tpm_section.h"
 
 namespace openpcc::broker {
 
@@ -11,9 +10,8 @@ struct Config {
   std::string listen;
   std::string worker_user;
   std::string log_level;
-  tpm::Connection tpm;
-  uint32_t rek_handle = 0;
-  std::chrono::nanoseconds pair_limit{};
+  std::chrono::nanoseconds worker_timeout{};
+  TpmSection tpm;
 };
 
 [[nodiscard]] Result<Config> read_config(const config::Section& root);

@@ -28,7 +28,7 @@ Result<tpmwire::PcrValues> policy_of(tpm::Tpm& tpm, uint32_t rek_handle) {
   if (!rek) return std::unexpected(rek.error());
   OPENPCC_TRY(const tpmwire::PublicArea area, tpmwire::parse_public(rek->public_area));
   if (area.attributes != tpmwire::kRekAttributes) {
-    return fail(kNotBooted, "the key at rek_handle is no request encryption key (" +
+    return fail(kNotBooted, "the key at child_key_handle is no request encryption key (" +
                                 tpmwire::attribute_names(area.attributes) + "): run compute_boot first");
   }
   OPENPCC_TRY(tpmwire::PcrValues values, tpm.read_pcrs(tpmwire::kOfficialPcrs));
@@ -45,7 +45,7 @@ Result<tpmwire::PcrValues> policy_of(tpm::Tpm& tpm, uint32_t rek_handle) {
 Status serve(const Config& config) {
   OPENPCC_TRY(const uid_t worker_uid, process::expected_uid(config.worker_user));
   OPENPCC_TRY(process::UniqueFd listener, process::listen_unix(config.listen, worker_uid));
-  if (config.tpm.kind == tpm::Connection::Kind::kMssim) {
+  if (config.tpm.connection.kind == tpm::Connection::Kind::kMssim) {
     spdlog::warn("the TPM simulator is reached over TCP: this process keeps the network. Development only");
   } else {
     OPENPCC_TRY(const bool isolated, process::isolate_network());
@@ -56,23 +56,24 @@ Status serve(const Config& config) {
   if (user.uid == worker_uid) spdlog::warn("runs as the worker's own user: nothing keeps a worker from the TPM");
   OPENPCC_TRY_STATUS(process::harden_process());
 
-  OPENPCC_TRY(tpm::Tpm tpm, tpm::Tpm::open(config.tpm));
-  if (config.tpm.kind != tpm::Connection::Kind::kDevice) OPENPCC_TRY_STATUS(tpm.startup());
-  OPENPCC_TRY(const tpmwire::PcrValues policy, policy_of(tpm, config.rek_handle));
+  OPENPCC_TRY(tpm::Tpm tpm, tpm::Tpm::open(config.tpm.connection));
+  if (config.tpm.connection.kind != tpm::Connection::Kind::kDevice) OPENPCC_TRY_STATUS(tpm.startup());
+  OPENPCC_TRY(const tpmwire::PcrValues policy, policy_of(tpm, config.tpm.rek.rek));
   const TpmAccess access{.zgen = [&](ByteView enc65) -> Result<SecretBytes> {
                            // Points off the curve are refused here already: a TPM's own check is not all that stands
                            // before the key.
                            OPENPCC_TRY_STATUS(crypto::check_public_key(crypto::Kem::kP256HkdfSha256, enc65));
-                           return tpm.ecdh_zgen(config.rek_handle, policy, enc65);
+                           return tpm.ecdh_zgen(config.tpm.rek.rek, policy, enc65);
                          },
                          .check = [&]() -> Status {
                            OPENPCC_TRY([[maybe_unused]] const Bytes byte, tpm.random(1));
                            return {};
                          }};
-  const ServiceOptions options{.worker_uid = worker_uid,
-                               .pair_limit = std::chrono::duration_cast<process::Clock::duration>(config.pair_limit)};
+  const ServiceOptions options{
+      .worker_uid = worker_uid,
+      .pair_limit = std::chrono::duration_cast<process::Clock::duration>(config.worker_timeout)};
   OPENPCC_TRY(Service service, Service::create(std::move(listener), options, access));
-  spdlog::info("ready as {} on {}, TPM: {}", user.name, config.listen, config.tpm.describe());
+  spdlog::info("ready as {} on {}, TPM: {}", user.name, config.listen, config.tpm.connection.describe());
   OPENPCC_TRY_STATUS(process::notify_ready());
   return service.run();
 }
