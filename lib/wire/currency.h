@@ -46,7 +46,7 @@ inline constexpr size_t kMaxCreditSize = 4096;  // encoded; a signature is as lo
 [[nodiscard]] Result<Currency> decode_currency(ByteView bytes);
 
 struct Nonce {
-  int64_t timestamp = 0;  // seconds since 1970, a whole hour
+  int64_t timestamp = 0;  // seconds since 1970; issuers use whole hours
   std::array<uint8_t, 16> nonce{};
   friend bool operator==(const Nonce&, const Nonce&) = default;
 };
@@ -59,7 +59,7 @@ struct Credit {
 };
 
 [[nodiscard]] Result<Bytes> encode(const Credit& credit);
-// All three fields must be there, the nonce 16 bytes, its time a whole hour, the signature not empty.
+// All three fields must be there, the nonce 16 bytes with its time, the signature not empty.
 [[nodiscard]] Result<Credit> decode_credit(ByteView bytes);
 
 }  // namespace openpcc::wire

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 
 #include "base/bytes.h"
 #include "base/limits.h"
@@ -83,7 +84,11 @@ class HandOffReader {
   [[nodiscard]] Result<SignedEvidenceList> finish() const;
 
  private:
+  // Size of the whole frame, once its length is here.
+  [[nodiscard]] std::optional<size_t> wanted() const;
+
   Bytes bytes_;
+  bool overrun_ = false;
 };
 
 }  // namespace openpcc::wire
