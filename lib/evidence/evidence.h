@@ -1,60 +1,29 @@
-// evidence.h - the list of evidence pieces a compute node offers, and its protobuf form (SignedEvidenceList).
+// evidence.h - the list of evidence pieces a compute node offers, within its caps.
 //
 // Everything here is controlled by the node and proves nothing by itself: only verify/verify.h decides. The list keeps
-// the order, the duplicates and the unknown types of what was received, so that a verifier sees them. Pure values,
-// thread-safe. Source: openpcc gen/protos/evidence, attestation/evidence/evidence.go.
+// the order and the duplicates of what was received, so that a verifier sees them. Pure values, thread-safe. The
+// protobuf form is that of lib/wire. Source: openpcc attestation/evidence/evidence.go.
 #pragma once
 
-#include <cstdint>
-#include <optional>
-#include <string_view>
-#include <vector>
+#include <string>
 
-#include "base/bytes.h"
+#include "wire/evidence.h"
 
 namespace openpcc::evidence {
 
-inline constexpr ErrorCode kMalformed{"evidence.malformed"};  // not a SignedEvidenceList, or not a TPMQuoteAttestation
+inline constexpr ErrorCode kMalformed{"evidence.malformed"};  // not a SignedEvidenceList
 inline constexpr ErrorCode kTooLarge{"evidence.too_large"};   // more pieces or bytes than the caps below allow
 
-inline constexpr size_t kMaxPieces = 64;             // the longest official list has 12
-inline constexpr size_t kMaxPieceSize = 512 * 1024;  // data or signature; event logs and collateral are the largest
-inline constexpr size_t kMaxListSize = 1024 * 1024;  // encoded, as the evidence hand-off allows (routercom/evidence)
+inline constexpr size_t kMaxPieces = wire::kMaxEvidencePieces;  // the longest official list has 12
+inline constexpr size_t kMaxPieceSize = 512 * 1024;             // data or signature; event logs are the largest
+inline constexpr size_t kMaxListSize = wire::kMaxEvidenceSize;  // encoded, as the hand-off to router_com allows
 
-// Wire values of EvidenceType. The constants of the Go program have other numbers; only these are sent. A value
-// outside the list stays what it was on the wire.
-enum class Type : int32_t {
-  kUnspecified = 0,  // also both ends of a development list
-  kCertifyRekCreation = 1,
-  kGceAkCertificate = 2,
-  kTpmtPublic = 3,
-  kSevSnpReport = 4,
-  kTdxReport = 5,
-  kNvidiaEta = 6,
-  kGceAkIntermediateCertificate = 7,
-  kNvidiaIntermediateCertificate = 8,
-  kAzureAkCertificate = 9,
-  kEventLog = 10,
-  kTpmQuote = 11,
-  kImageSigstoreBundle = 12,
-  kTdxCollateral = 13,
-  kNvidiaSwitchEta = 14,
-  kNvidiaSwitchIntermediateCertificate = 15,
-  kSevSnpExtendedReport = 16,
-  kAkTpmtPublic = 17,
-  kAzureCvmRuntimeData = 18,
-  kTeeTickstamp = 19,
-};
+// A value that is not on the list of types reads as kUnspecified, as in the official programs.
+using Type = wire::EvidenceType;
+using Piece = wire::SignedEvidencePiece;
 
 // Short name for people ("TPM quote"); "type N" for a value that has none.
 [[nodiscard]] std::string type_name(Type type);
-
-struct Piece {
-  Type type = Type::kUnspecified;
-  Bytes data;
-  Bytes signature;
-  friend bool operator==(const Piece&, const Piece&) = default;
-};
 
 class List {
  public:
@@ -78,7 +47,7 @@ class List {
   size_t encoded_size_ = 0;
 };
 
-// The protobuf form, every field present, as the official node sends it.
+// SignedEvidenceList, every field present, as the official node sends it.
 [[nodiscard]] Bytes encode(const List& list);
 // Takes at most kMaxListSize bytes. Absent fields read as zero or empty; unknown fields are ignored.
 [[nodiscard]] Result<List> decode(ByteView bytes);
