@@ -61,7 +61,9 @@ enum class Outcome {
 [[nodiscard]] std::string_view outcome_name(Outcome outcome);  // "passed", "failed", "quoted_not_compared", …
 
 struct Step {
-  std::string name;   // stable, for programs: "root", "attestation_key", "key_creation", "quote", "pcr_values", …
+  // Stable, for programs: pieces, root, attestation_key, key_creation, quote, pcr_values, encryption_key, key_policy,
+  // pinned_pcrs (where the policy pins any), unpinned_pcrs (where it does not pin all).
+  std::string name;
   std::string title;  // for people
   Outcome outcome = Outcome::kNotReached;
   std::string detail;  // what was seen, or why it failed; holds no secret
@@ -77,8 +79,6 @@ struct Policy {
   std::optional<SecretBytes> insecure_development_secret;
 #endif
 };
-
-struct Verification;
 
 // Proof that every step passed; only verify_evidence() makes one.
 class VerifiedNode {
@@ -98,7 +98,7 @@ class VerifiedNode {
 };
 
 struct Verification {
-  std::vector<Step> steps;  // always the same steps, those after a failure as kNotReached
+  std::vector<Step> steps;  // the same for every list under one policy; those after a failure are kNotReached
   Result<VerifiedNode> node;
 };
 
