@@ -1,0 +1,328 @@
+// The program itself, as a process, against the stub router: exit codes, and what goes to which stream.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "stub_server.h"
+
+namespace openpcc::sdk {
+namespace {
+
+struct Done {
+  int code = -1;
+  std::string out, err;
+};
+
+// Runs pcc and waits for it, at most 20 s.
+class Pcc {
+ public:
+  explicit Pcc(const std::string& router) {
+    environment["OPENPCC_ROUTER"] = router;
+    environment["OPENPCC_MODEL"] = "test:stub";
+    environment["OPENPCC_DEV_ATTESTATION"] = "1";
+    environment["XDG_CONFIG_HOME"] = "/nonexistent";
+    environment["PATH"] = "/usr/bin:/bin";
+  }
+  std::map<std::string, std::string> environment;
+  std::function<void(pid_t, const std::string& out)> while_running;  // called as output comes
+
+  Done run(std::vector<std::string> arguments, const std::string& input = "") const {
+    int in[2], out[2], err[2];
+    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) std::abort();
+    arguments.insert(arguments.begin(), OPENPCC_PCC);
+    std::vector<char*> argv, envp;
+    std::vector<std::string> pairs;
+    for (const auto& [name, value] : environment) pairs.push_back(name + "=" + value);
+    for (auto& argument : arguments) argv.push_back(argument.data());
+    for (auto& pair : pairs) envp.push_back(pair.data());
+    argv.push_back(nullptr);
+    envp.push_back(nullptr);
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::dup2(in[0], 0);
+      ::dup2(out[1], 1);
+      ::dup2(err[1], 2);
+      ::execve(OPENPCC_PCC, argv.data(), envp.data());
+      ::_exit(126);
+    }
+    ::close(in[0]);
+    ::close(out[1]);
+    ::close(err[1]);
+    std::thread writer([&] {
+      std::string_view left = input;
+      while (!left.empty()) {
+        const auto count = ::write(in[1], left.data(), left.size());
+        if (count <= 0) break;
+        left.remove_prefix(static_cast<size_t>(count));
+      }
+      ::close(in[1]);
+    });
+    Done done;
+    collect(pid, out[0], err[0], done);
+    writer.join();
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    done.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    return done;
+  }
+
+ private:
+  void collect(pid_t pid, int out, int err, Done& done) const {
+    pollfd polled[2] = {{out, POLLIN, 0}, {err, POLLIN, 0}};
+    while (polled[0].fd >= 0 || polled[1].fd >= 0) {
+      if (::poll(polled, 2, 20'000) == 0) ::kill(pid, SIGKILL);
+      for (auto& [descriptor, events, revents] : polled) {
+        if (descriptor < 0 || revents == 0) continue;
+        char buffer[4096];
+        const auto count = ::read(descriptor, buffer, sizeof buffer);
+        std::string& text = descriptor == out ? done.out : done.err;
+        if (count <= 0) {
+          ::close(descriptor);
+          descriptor = -1;
+        } else {
+          text.append(buffer, static_cast<size_t>(count));
+          if (while_running) while_running(pid, done.out);
+        }
+      }
+    }
+  }
+};
+
+class PccTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() { std::signal(SIGPIPE, SIG_IGN); }
+  StubRouter router_;
+  StubServer server_{router_};
+  Pcc pcc_{server_.url()};
+};
+
+TEST_F(PccTest, AnswersOnStandardOutputAndSaysTheRestOnStandardError) {
+  const auto done = pcc_.run({"ask", "hello"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.out, "Hello, world.\n");
+  EXPECT_NE(done.err.find("development"), std::string::npos);
+  EXPECT_EQ(done.err.find("✓"), std::string::npos);
+  EXPECT_EQ(router_.requests.at(0).body,
+            R"({"model":"test:stub","messages":[{"role":"user","content":"hello"}],"stream":true,)"
+            R"("stream_options":{"include_usage":true}})");
+}
+
+TEST_F(PccTest, TakesAPromptFromStandardInput) {
+  EXPECT_EQ(pcc_.run({"ask", "-", "--system", "brief"}, "from here\n").code, 0);
+  EXPECT_NE(
+      router_.requests.at(0).body.find(R"({"role":"system","content":"brief"},{"role":"user","content":"from here"})"),
+      std::string::npos);
+}
+
+TEST_F(PccTest, ShowsThePath) {
+  const auto done = pcc_.run({"ask", "hello", "--show-path"});
+  EXPECT_EQ(done.code, 0);
+  EXPECT_EQ(done.out, "Hello, world.\n");
+  for (const char* line :
+       {"node found      01890000", "  ! development: proves nothing", "  ✓ TPM quote: ", "quoted, not compared: 0, 1",
+        "prompt sealed   ", "can read it", "verification    ", "first token     ", "5 read, 3 written"}) {
+    EXPECT_NE(done.err.find(line), std::string::npos) << line << "\n" << done.err;
+  }
+  EXPECT_EQ(done.err.find("\033["), std::string::npos);  // no colours but on a terminal
+}
+
+TEST_F(PccTest, GivesOneJsonObject) {
+  const auto done = pcc_.run({"ask", "hello", "--json"});
+  EXPECT_EQ(done.code, 0);
+  const auto json = nlohmann::json::parse(done.out);
+  EXPECT_EQ(json["answer"], "Hello, world.");
+  EXPECT_EQ(json["usage"]["completion_tokens"], 3);
+  EXPECT_EQ(json["finish_reason"], "stop");
+  EXPECT_EQ(json["node"]["id"], router_.nodes[0].id.to_string());
+  EXPECT_EQ(json["node"]["verification"][1]["outcome"], "development_proves_nothing");
+  EXPECT_TRUE(json["times"]["total_ms"].is_number());
+}
+
+TEST_F(PccTest, WrongUsageIsTwo) {
+  const std::vector<std::vector<std::string>> kWrong = {
+      {},
+      {"ask"},
+      {"ask", ""},
+      {"ask", " \n"},
+      {"ask", "a", "b"},
+      {"ask", "x", "--temperature", "warm"},
+      {"ask", "x", "--max-tokens", "-1"},
+      {"ask", "x", "--no-such"},
+      {"ask", "x", "--expect-pcr", "12"},
+      {"ask", "x", "--router", "nonsense"},
+      {"frobnicate"},
+      {"nodes", "--limit", "0"},
+      {"ask", "\xff"},
+  };
+  for (const auto& arguments : kWrong) {
+    const auto done = pcc_.run(arguments);
+    EXPECT_EQ(done.code, 2) << testing::PrintToString(arguments) << done.out << done.err;
+    EXPECT_EQ(done.out, "");
+    EXPECT_NE(done.err, "");
+  }
+  pcc_.environment.erase("OPENPCC_MODEL");
+  EXPECT_EQ(pcc_.run({"ask", "x"}).code, 2);
+  EXPECT_TRUE(router_.manifest_limits.empty());
+}
+
+TEST_F(PccTest, AHugePromptIsRefusedBeforeAnythingIsSent) {
+  const auto done = pcc_.run({"ask", "-"}, std::string(10'000'000, 'x'));
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("1048576"), std::string::npos);
+  EXPECT_EQ(done.err.find("xxxxxxxx"), std::string::npos);
+  // Small enough as text, too large as JSON.
+  EXPECT_EQ(pcc_.run({"ask", "-"}, std::string(800'000, '"')).code, 2);
+  EXPECT_TRUE(router_.candidate_counts.empty());
+}
+
+TEST_F(PccTest, AFailedRequestIsOne) {
+  auto done = pcc_.run({"ask", "x", "--router", "http://127.0.0.1:1"});
+  EXPECT_EQ(done.code, 1);
+  EXPECT_NE(done.err.find("127.0.0.1:1"), std::string::npos);
+  router_.alter = [](StubReply& reply) { reply = error_reply(400, "failed to decapsulate encrypted request"); };
+  done = pcc_.run({"ask", "x"});
+  EXPECT_EQ(done.code, 1);
+  EXPECT_EQ(done.out, "");
+  EXPECT_NE(done.err.find("failed to decapsulate"), std::string::npos);
+}
+
+TEST_F(PccTest, ANodesRefusalIsReadable) {
+  router_.answer = {
+      400,
+      "application/json",
+      {R"({"code":"ErrUnsupportedModel","error":"Request Validation Error","message":"unsupported model: x"})"},
+      true};
+  auto done = pcc_.run({"ask", "x"});
+  EXPECT_EQ(done.code, 1);
+  EXPECT_EQ(done.out, "");
+  EXPECT_NE(done.err.find("unsupported model: x (ErrUnsupportedModel)"), std::string::npos) << done.err;
+  done = pcc_.run({"ask", "x", "--json"});
+  EXPECT_EQ(done.code, 1);
+  EXPECT_EQ(nlohmann::json::parse(done.out)["error"]["code"], "node.refused");
+}
+
+TEST_F(PccTest, NoVerifiedNodeIsThree) {
+  auto done = pcc_.run({"ask", "x", "--model", "other"});
+  EXPECT_EQ(done.code, 3);
+  EXPECT_NE(done.err.find("model=other"), std::string::npos);
+  EXPECT_EQ(pcc_.run({"ask", "x", "--dev-secret", "654321"}).code, 3);
+  EXPECT_EQ(pcc_.run({"ask", "x", "--expect-pcr", "12=" + std::string(64, 'a')}).code, 3);
+  EXPECT_EQ(
+      pcc_.run({"ask", "x", "--expect-pcr", "12=0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d0d"})
+          .code,
+      0);
+  pcc_.environment.erase("OPENPCC_DEV_ATTESTATION");
+  done = pcc_.run({"ask", "x"});
+  EXPECT_EQ(done.code, 3);
+  EXPECT_NE(done.err.find("--dev-attestation"), std::string::npos);
+  EXPECT_EQ(pcc_.run({"ask", "x", "--dev-attestation"}).code, 0);
+}
+
+TEST_F(PccTest, ACutOrAlteredAnswerIsFourAndNeverLooksWhole) {
+  const auto drop_end = [](StubReply& reply) { reply.body.resize(reply.body.size() - 17); };
+  const std::pair<const char*, std::function<void(StubReply&)>> kFaults[] = {
+      {"the final frame missing", drop_end},
+      {"the last byte altered", [](StubReply& reply) { reply.body.back() ^= 1; }},
+      {"the connection dropped", [](StubReply& reply) { reply.cut_after = reply.body.size() - 20; }},
+  };
+  for (const auto& [name, fault] : kFaults) {
+    SCOPED_TRACE(name);
+    router_.alter = fault;
+    auto done = pcc_.run({"ask", "x"});
+    EXPECT_EQ(done.code, 4);
+    EXPECT_NE(done.err.find("the text above is incomplete"), std::string::npos) << done.err;
+    done = pcc_.run({"ask", "x", "--no-stream"});
+    EXPECT_EQ(done.code, 4);
+    EXPECT_EQ(done.out, "");
+    done = pcc_.run({"ask", "x", "--json"});
+    EXPECT_EQ(done.code, 4);
+    EXPECT_EQ(done.out.find("\"answer\""), std::string::npos);
+    EXPECT_EQ(done.out.find("Hello"), std::string::npos);
+  }
+  router_.alter = [](StubReply& reply) { reply.body.resize(15); };
+  EXPECT_EQ(pcc_.run({"ask", "x"}).code, 4);
+  router_.alter = [](StubReply& reply) { net::remove_field(reply.head.fields, "X-Node-ID"); };
+  const auto done = pcc_.run({"ask", "x"});
+  EXPECT_EQ(done.code, 4);
+  EXPECT_EQ(done.out, "");
+}
+
+TEST_F(PccTest, AnUnknownShapeIsShownAsItCame) {
+  router_.answer = {200, "application/json", {R"({"candidates":[)", "1]}"}, true};
+  EXPECT_EQ(pcc_.run({"ask", "x"}).out, R"({"candidates":[1]})");
+  EXPECT_EQ(pcc_.run({"ask", "x", "--no-stream"}).out, R"({"candidates":[1]})");
+}
+
+TEST_F(PccTest, ListsNodes) {
+  router_.nodes.push_back({StubRouter::make_id(2)});
+  router_.nodes[1].faults.rek = [](tpmwire::PublicArea& area) { area.attributes |= tpmwire::kUserWithAuth; };
+  auto done = pcc_.run({"nodes"});
+  EXPECT_EQ(done.code, 0);
+  for (const char* text :
+       {"model=test:stub", "development: proves nothing", "refused", "userWithAuth", "PCR 12=0d0d"}) {
+    EXPECT_NE(done.out.find(text), std::string::npos) << text << "\n" << done.out;
+  }
+  done = pcc_.run({"nodes", "--json"});
+  const auto json = nlohmann::json::parse(done.out);
+  EXPECT_EQ(json["nodes"].size(), 2U);
+  EXPECT_TRUE(json["nodes"][0]["verified"]);
+  EXPECT_EQ(json["nodes"][1]["refused"]["code"], "verify.rek_attributes");
+  router_.nodes.erase(router_.nodes.begin());
+  EXPECT_EQ(pcc_.run({"nodes"}).code, 3);
+  router_.nodes.clear();
+  EXPECT_EQ(pcc_.run({"nodes"}).code, 3);
+}
+
+TEST_F(PccTest, Pings) {
+  EXPECT_EQ(pcc_.run({"ping"}).code, 0);
+  EXPECT_EQ(pcc_.run({"ping", "--router", "http://127.0.0.1:1"}).code, 1);
+}
+
+TEST_F(PccTest, ChatKeepsTheConversation) {
+  const auto done = pcc_.run({"chat", "--system", "s"}, "one\n\ntwo\n/quit\nnever\n");
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(done.out, "Hello, world.\nHello, world.\n");
+  ASSERT_EQ(router_.requests.size(), 2U);
+  const auto body = nlohmann::json::parse(router_.requests[1].body);
+  ASSERT_EQ(body["messages"].size(), 4U);
+  EXPECT_EQ(body["messages"][2]["role"], "assistant");
+  EXPECT_EQ(body["messages"][2]["content"], "Hello, world.");
+  EXPECT_EQ(body["messages"][3]["content"], "two");
+}
+
+TEST_F(PccTest, ChatStartsOverAndEndsWithItsInput) {
+  EXPECT_EQ(pcc_.run({"chat"}, "one\n/new\ntwo").code, 0);
+  ASSERT_EQ(router_.requests.size(), 2U);
+  EXPECT_EQ(nlohmann::json::parse(router_.requests[1].body)["messages"].size(), 1U);
+}
+
+TEST_F(PccTest, AFailedAnswerIsNoPartOfTheChat) {
+  int count = 0;
+  router_.alter = [&](StubReply& reply) {
+    if (++count == 1) reply.body.back() ^= 1;
+  };
+  const auto done = pcc_.run({"chat"}, "one\ntwo\n");
+  EXPECT_EQ(done.code, 4);
+  ASSERT_EQ(router_.requests.size(), 2U);
+  EXPECT_EQ(nlohmann::json::parse(router_.requests[1].body)["messages"].size(), 1U);
+}
+
+TEST_F(PccTest, HelpAndVersion) {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{{"--help"}, {"ask", "--help"}, {"--version"}}) {
+    const auto done = pcc_.run(arguments);
+    EXPECT_EQ(done.code, 0);
+    EXPECT_NE(done.out, "");
+  }
+  EXPECT_NE(pcc_.run({"--help"}).out.find("pcc ask \"Why is the sky blue?\""), std::string::npos);
+}
+
+}  // namespace
+}  // namespace openpcc::sdk
