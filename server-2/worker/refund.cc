@@ -1,0 +1,39 @@
+#include "worker/refund.h"
+
+namespace openpcc::worker {
+namespace {
+
+constexpr double kInputTokenPrice = 0.5;
+constexpr double kOutputTokenPrice = 2;
+
+// 53 bits, as many as a double holds.
+Result<double> random_factor(const RandomSource& random) {
+  std::array<uint8_t, 8> bytes{};
+  OPENPCC_TRY_STATUS(random(bytes));
+  uint64_t number = 0;
+  for (const uint8_t byte : bytes) number = number << 8 | byte;
+  return static_cast<double>(number >> 11) / static_cast<double>(uint64_t{1} << 53);
+}
+
+}  // namespace
+
+Result<std::optional<wire::Currency>> refund_for(int status, std::optional<TokenCounts> counts, int64_t credit_amount,
+                                                 const RandomSource& random) {
+  if (status >= 400) {
+    OPENPCC_TRY(const wire::Currency all, wire::Currency::from_amount(credit_amount));
+    return all;
+  }
+  if (status < 200 || status >= 300) {
+    return fail(kNoFooter, "there is no refund for the status " + std::to_string(status));
+  }
+  if (!counts) return std::nullopt;
+  const double used =
+      static_cast<double>(counts->input) * kInputTokenPrice + static_cast<double>(counts->output) * kOutputTokenPrice;
+  const double left = static_cast<double>(credit_amount) - used;
+  if (!(left > 0)) return std::nullopt;
+  OPENPCC_TRY(const double factor, random_factor(random));
+  OPENPCC_TRY(const wire::Currency rounded, wire::Currency::rounded(left, factor));
+  return rounded;
+}
+
+}  // namespace openpcc::worker
