@@ -242,7 +242,7 @@ TEST(ValidateBody, RowsOfTheOfficialValidator) {
     ASSERT_FALSE(valid.has_value());
     EXPECT_EQ(valid.error().code, row.code);
     EXPECT_EQ(valid.error().status, 400);
-    if (!row.message.empty()) EXPECT_EQ(valid.error().message, row.message);
+    EXPECT_TRUE(row.message.empty() || valid.error().message == row.message) << valid.error().message;
   }
 }
 

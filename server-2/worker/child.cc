@@ -1,0 +1,178 @@
+#include "worker/child.h"
+
+#include <spdlog/spdlog.h>
+
+#include "process/message.h"
+#include "sealed/request_message.h"
+#include "worker/check_badge.h"
+#include "worker/refund.h"
+#include "worker/sealed_answer.h"
+#include "worker/validate_body.h"
+#include "worker/validate_head.h"
+
+namespace openpcc::worker {
+namespace {
+
+inline constexpr ErrorCode kBodyFull{"worker.body_full"};  // more content than any request may have; the rest is unread
+
+// Head and content of the request, as they open.
+class OpenedRequest : public bhttp::Handler {
+ public:
+  Status on_request(bhttp::RequestHead request_head) override {
+    head = std::move(request_head);
+    return {};
+  }
+  Status on_content(ByteView data) override {
+    const size_t room = limits::kRequestBody + 1 - body.size();
+    append(body, data.first(std::min(room, data.size())));
+    if (body.size() > limits::kRequestBody) return fail(kBodyFull, "more content than a request may have");
+    return {};
+  }
+
+  std::optional<bhttp::RequestHead> head;
+  WipedBytes body;
+};
+
+class RequestServer {
+ public:
+  RequestServer(const ChildOptions& options, int router, int broker)
+      : options_(options), router_(router), broker_(broker) {}
+  int run();
+
+ private:
+  Status receive_body(sealed::RequestReader& reader, Status& opened);
+  Checked<ValidBody> validate();
+  Status refuse(SealedAnswer& answer, const Refusal& refusal);
+  Status answer(const sealed::RequestReader& reader);
+  Result<std::optional<TokenCounts>> run_engine(SealedAnswer& answer, const ValidBody& body);
+
+  const ChildOptions& options_;
+  int router_;
+  int broker_;
+  int64_t credit_amount_ = 0;
+  OpenedRequest request_;
+  std::string read_error_;
+};
+
+bool came_from_sender(ErrorCode code) {
+  return code.name.starts_with("sealed.") || code.name.starts_with("bhttp.");
+}
+
+// The body's messages up to the empty one that ends it. After an error of opening the rest is only counted: the sender
+// is still writing, and gets his answer when he has finished.
+Status RequestServer::receive_body(sealed::RequestReader& reader, Status& opened) {
+  const process::Deadline deadline = process::within(options_.receive_limit);
+  size_t received = 0;
+  while (received <= limits::kSealedRequest) {
+    OPENPCC_TRY(const process::Message part, process::receive_message(router_, kMaxBodyPart, deadline));
+    if (part.body.empty()) {
+      if (opened) opened = reader.finish();
+      return {};
+    }
+    received += part.body.size();
+    if (opened) opened = reader.feed(part.body);
+  }
+  if (opened) opened = fail(sealed::kTooLarge, "more sealed bytes than a request may have");
+  return {};
+}
+
+Checked<ValidBody> RequestServer::validate() {
+  const bool badge_required = !options_.badge_key.empty();
+  if (auto head = validate_head(*request_.head, badge_required); !head) return std::unexpected(std::move(head).error());
+  std::vector<std::string> badge_models;
+  if (badge_required) {
+    auto models = check_badge(bhttp::find(request_.head->fields, kBadgeHeader).value_or(""), options_.badge_key);
+    if (!models) return std::unexpected(std::move(models).error());
+    badge_models = std::move(*models);
+  }
+  BodyChecks checks{.path = request_.head->path,
+                    .content_length = std::nullopt,
+                    .models = options_.models,
+                    .badge_models = badge_required ? &badge_models : nullptr};
+  // The official worker knows the length from this field alone; in known-length framing the decoder knows it as well.
+  if (bhttp::find(request_.head->fields, "content-length")) {
+    checks.content_length = static_cast<int64_t>(request_.head->content_length.value_or(0));
+  }
+  return validate_body(checks, request_.body, read_error_);
+}
+
+Status RequestServer::refuse(SealedAnswer& answer, const Refusal& refusal) {
+  const std::string body = refusal_body(refusal);
+  OPENPCC_TRY_STATUS(answer.head(refusal.status, {{"content-type", "application/json"}}, std::nullopt));
+  return answer.content(as_bytes(body));
+}
+
+Result<std::optional<TokenCounts>> RequestServer::run_engine(SealedAnswer& answer, const ValidBody& body) {
+  const std::string_view exec = bhttp::find(request_.head->fields, kExecHeader).value_or("");
+  const bool without_model = exec == "noop" || exec == "simulated" || exec.starts_with("diagnostic-");
+  engine::Engine& engine = without_model ? *options_.noop : *options_.engine;
+  const engine::Request request{
+      .path = request_.head->path, .body = body.json, .exec = exec, .credit_amount = credit_amount_};
+  OPENPCC_TRY(const std::optional<engine::Usage> usage, engine.handle(request, answer));
+  if (!usage) return std::nullopt;
+  return TokenCounts{usage->input_tokens, usage->output_tokens};
+}
+
+Status RequestServer::answer(const sealed::RequestReader& reader) {
+  SealedAnswer answer(reader.opener(), router_);
+  const auto body = request_.head ? validate() : worker::refuse("ErrBodyTooLarge", "body exceeds max size");
+  std::optional<TokenCounts> counts;
+  if (body) {
+    OPENPCC_TRY(counts, run_engine(answer, *body));
+  } else {
+    OPENPCC_TRY_STATUS(refuse(answer, body.error()));
+  }
+  OPENPCC_TRY_STATUS(answer.finish());
+  OPENPCC_TRY(const auto refund, refund_for(answer.status(), counts, credit_amount_));
+  return answer.footer(refund);
+}
+
+int RequestServer::run() {
+  const auto message = process::receive_message(router_, kMaxHeadMessage, process::within(options_.receive_limit));
+  // Not an error: router_com lost its client before the request began.
+  if (!message) return kExitFailed;
+  const auto head = parse_request_head(message->body);
+  if (!head) {
+    spdlog::error("{}", head.error().message);
+    return kExitFailed;
+  }
+  credit_amount_ = head->credit_amount;
+  const auto dh = [&](ByteView enc) { return options_.ask_broker(broker_, enc); };
+  auto reader = sealed::RequestReader::create(head->media_type, head->encapsulated_key, head->rek_point, dh, request_);
+  if (!reader) {
+    if (came_from_sender(reader.error().code)) return kExitNotDecrypted;
+    spdlog::error("the TPM broker did not help ({}): {}", reader.error().code.name, reader.error().message);
+    return kExitFailed;
+  }
+  Status opened;
+  if (const auto received = receive_body(*reader, opened); !received) return kExitFailed;
+  if (!opened) {
+    const ErrorCode code = opened.error().code;
+    if (!request_.head && code != sealed::kTooLarge) return kExitNotDecrypted;
+    if (code == sealed::kTooLarge && request_.body.size() <= limits::kRequestBody) {
+      // Sealed bytes without end, but little in them: no request of ours looks so.
+      request_.head.reset();
+    } else if (code != kBodyFull) {
+      read_error_ = opened.error().message;
+    }
+  }
+  if (const auto answered = answer(*reader); !answered) {
+    spdlog::error("a request failed ({}): {}", answered.error().code.name, answered.error().message);
+    return kExitFailed;
+  }
+  return kExitAnswered;
+}
+
+}  // namespace
+
+int serve_one_request(const ChildOptions& options, process::UniqueFd router, process::UniqueFd broker) {
+  try {
+    return RequestServer(options, router.get(), broker.get()).run();
+  } catch (const std::exception&) {
+    // Its text could quote the request.
+    spdlog::error("a request failed: an exception");
+    return kExitFailed;
+  }
+}
+
+}  // namespace openpcc::worker

@@ -1,0 +1,73 @@
+#include "worker/sealed_answer.h"
+
+#include "process/message.h"
+#include "wire/worker_output.h"
+
+namespace openpcc::worker {
+
+Status SealedAnswer::head(int status, const std::vector<bhttp::Field>& fields, std::optional<uint64_t> length) {
+  if (head_.status != 0) return fail(kBadAnswer, "an answer with two heads");
+  head_.status = status;
+  head_.fields = fields;
+  if (length && *length <= kMaxWholeAnswer) {
+    length_ = length;
+    whole_.reserve(static_cast<size_t>(*length));
+    return {};
+  }
+  OPENPCC_TRY(auto writer, sealed::ResponseWriter::create(request_));
+  writer_.emplace(std::move(writer));
+  OPENPCC_TRY(Bytes framed, wire::encode_output_header({.media_type = std::string(writer_->media_type()),
+                                                        .max_chunk_len = static_cast<int32_t>(limits::kChunkOnWire)}));
+  pending_ = std::move(framed);
+  Bytes sealed;
+  OPENPCC_TRY_STATUS(writer_->head(head_, sealed));
+  return send_sealed(sealed);
+}
+
+Status SealedAnswer::content(ByteView bytes) {
+  if (head_.status == 0) return fail(kBadAnswer, "content before the head of an answer");
+  if (bytes.empty()) return {};
+  if (length_) {
+    if (bytes.size() > *length_ - whole_.size()) return fail(kBadAnswer, "an answer longer than announced");
+    append(whole_, bytes);
+    return {};
+  }
+  Bytes sealed;
+  OPENPCC_TRY_STATUS(writer_->content(bytes, sealed));
+  return send_sealed(sealed);
+}
+
+Status SealedAnswer::finish() {
+  if (head_.status == 0) return fail(kBadAnswer, "an answer without a head");
+  if (!length_) {
+    Bytes sealed;
+    OPENPCC_TRY_STATUS(writer_->finish({}, sealed));
+    wire::append_output_data(pending_, sealed);  // goes out with the footer
+    return {};
+  }
+  if (whole_.size() != *length_) return fail(kBadAnswer, "an answer shorter than announced");
+  OPENPCC_TRY(const sealed::SealedResponse response, sealed::seal_response(request_, head_, whole_));
+  OPENPCC_TRY(pending_, wire::encode_output_header({.media_type = std::string(response.media_type)}));
+  wire::append_output_data(pending_, response.body);
+  return {};
+}
+
+Status SealedAnswer::footer(const std::optional<wire::Currency>& refund) {
+  append(pending_, wire::encode_output_footer(refund));
+  return send({});
+}
+
+Status SealedAnswer::send_sealed(ByteView sealed) {
+  Bytes framed;
+  wire::append_output_data(framed, sealed);
+  return send(std::move(framed));
+}
+
+// Without a limit of its own: the parent ends a child that takes too long, and a reader that is gone is an error.
+Status SealedAnswer::send(Bytes framed) {
+  append(pending_, framed);
+  const Bytes out = std::exchange(pending_, {});
+  return process::send_all(router_, out, process::kForever);
+}
+
+}  // namespace openpcc::worker
