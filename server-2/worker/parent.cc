@@ -43,9 +43,7 @@ Result<Parent> Parent::create(process::UniqueFd listener, ParentOptions options,
 
 Status Parent::run() {
   while (!draining_ || (!children_.empty() && process::Clock::now() < drain_until_)) {
-    std::vector<pollfd> polled = {{signals_.fd(), POLLIN, 0},
-                                  {draining_ ? -1 : listener_.get(), POLLIN, 0},
-                                  {options_.broker_connection, POLLIN, 0}};
+    std::vector<pollfd> polled = {{signals_.fd(), POLLIN, 0}, {draining_ ? -1 : listener_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) polled.push_back({connection.fd.get(), POLLIN, 0});
     if (::poll(polled.data(), polled.size(), poll_timeout()) < 0) {
       if (errno == EINTR) continue;
@@ -53,13 +51,9 @@ Status Parent::run() {
     }
     // Connections first: the list is still as it was polled.
     auto it = connections_.begin();
-    for (size_t i = 3; i < polled.size(); ++i) {
+    for (size_t i = 2; i < polled.size(); ++i) {
       const auto current = it++;
       if (polled[i].revents != 0 && !read_connection(*current)) close_connection(current);
-    }
-    if (polled[2].revents != 0) {
-      for (auto& [id, child] : children_) kill_child(child);
-      return fail(kBrokerGone, "the TPM broker closed its connection");
     }
     if (polled[0].revents != 0) OPENPCC_TRY_STATUS(handle_signals());
     if (polled[1].revents != 0) accept_connection();

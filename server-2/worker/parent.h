@@ -1,8 +1,8 @@
 // parent.h - the long-lived process of compute_worker: it has the model in memory, forks one child for each request,
 // and never receives a byte of any request.
 //
-// What reaches it: control messages of router_com (worker/protocol.h), signals, and the end of the broker's connection.
-// One thread, one poll loop; nothing in it waits for a peer longer than 200 ms.
+// What reaches it: control messages of router_com (worker/protocol.h) and signals. One thread, one poll loop; nothing
+// in it waits for a peer longer than 200 ms.
 #pragma once
 
 #include <functional>
@@ -14,13 +14,12 @@
 
 namespace openpcc::worker {
 
-inline constexpr ErrorCode kBrokerGone{"worker.broker_gone"};  // without the broker no request opens: start again
-
 // In the child, after everything else was closed: serves one request and returns the exit status. `router` and `broker`
 // are its private sockets.
 using ChildMain = std::function<int(process::UniqueFd router, process::UniqueFd broker)>;
 
-// Passes the broker's end of a child's private socket pair to the broker.
+// Passes the broker's end of a child's private socket pair to the broker. Must not wait longer than the rest of the
+// loop.
 using OfferToBroker = std::function<Status(int fd)>;
 
 struct ParentOptions {
@@ -30,7 +29,6 @@ struct ParentOptions {
   process::Clock::duration drain_limit = std::chrono::seconds(30);  // after SIGTERM, for running children
   std::string engine = {};
   std::vector<std::string> models = {};
-  int broker_connection = -1;  // watched for its end; -1: none
 };
 
 class Parent {

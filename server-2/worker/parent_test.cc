@@ -57,7 +57,7 @@ int obedient_child(UniqueFd router, UniqueFd broker) {
 // A parent in a process of its own, and a stand-in for the broker inside it that answers "secret" to everything.
 class WorkerParent : public ::testing::Test {
  protected:
-  void start(ParentOptions options = {}) {
+  void start(ParentOptions options = {}, bool broker_is_there = true) {
     options.router_com_uid = ::geteuid();
     options.engine = "noop";
     options.models = {"a", "b"};
@@ -65,9 +65,10 @@ class WorkerParent : public ::testing::Test {
     ASSERT_TRUE(listener.has_value()) << listener.error().message;
     pid_ = ::fork();
     if (pid_ != 0) return;
-    const int keep[] = {listener->get(), options.broker_connection};
+    const int keep[] = {listener->get()};
     if (!process::close_all_but(keep)) ::_exit(2);
-    const auto offer = [](int fd) -> Status {
+    const auto offer = [broker_is_there](int fd) -> Status {
+      if (!broker_is_there) return fail(process::kTimeout, "nobody listens");
       const UniqueFd end(::dup(fd));
       if (::fork() != 0) return {};
       const int mine[] = {end.get()};
@@ -300,19 +301,15 @@ TEST_F(WorkerParent, SigtermDoesNotWaitForever) {
   EXPECT_TRUE(ends_within(child.fd, 100ms));
 }
 
-TEST_F(WorkerParent, EndsWithItsBroker) {
-  auto broker = process::socket_pair();
-  ASSERT_TRUE(broker.has_value());
-  start({.broker_connection = broker->second.get()});
-  broker->second.reset();
+TEST_F(WorkerParent, WithoutABrokerARequestFailsAndTheParentStays) {
+  start({}, false);
   const UniqueFd connection = connect();
-  const Answer child = start_child(connection);
-  broker->first.reset();
-  int status = -1;
-  ASSERT_EQ(::waitpid(pid_, &status, 0), pid_);
-  EXPECT_EQ(WEXITSTATUS(status), 1);
-  EXPECT_TRUE(ends_within(child.fd, 1s));
-  pid_ = 0;
+  for (const uint32_t tag : {1U, 2U, 3U}) {
+    tell(connection, {.type = ControlType::kStart, .tag = tag});
+    const Answer failed = next(connection);
+    EXPECT_EQ(failed.message, (ControlMessage{.type = ControlType::kFailed, .tag = tag}));
+    EXPECT_FALSE(failed.fd);
+  }
 }
 
 TEST_F(WorkerParent, OtherUsersAreRefused) {

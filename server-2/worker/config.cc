@@ -1,0 +1,100 @@
+#include "worker/config.h"
+
+#include "base/base64.h"
+#include "config/config.h"
+#include "crypto/signature.h"
+#include "worker/protocol.h"
+
+namespace openpcc::worker {
+namespace {
+
+using namespace std::chrono_literals;
+
+// As in the official router_com.yaml: base64 of the PEM text.
+Result<Bytes> badge_key_of(const config::Section& root) {
+  OPENPCC_TRY(const std::string text, root.get_string("badge_public_key", ""));
+  if (text.empty()) return Bytes();
+  const auto pem = from_base64(text);
+  if (!pem) return root.bad_value("badge_public_key", "not base64");
+  auto key = crypto::ed25519_key_from_pem(as_text(*pem));
+  if (!key) return root.bad_value("badge_public_key", "not an Ed25519 public key in PEM form");
+  return key;
+}
+
+Status read_models(const config::Section& engine, Config& config) {
+  OPENPCC_TRY(const auto models, engine.sections("models"));
+  if (models.empty() || models.size() > kMaxModels) return engine.bad_value("models", "1 to 256 models are needed");
+  for (const config::Section& model : models) {
+    engine::ModelFile file;
+    OPENPCC_TRY(file.name, model.get_string("name"));
+    if (file.name.size() > kMaxNameSize) return model.bad_value("name", "longer than 512 bytes");
+    OPENPCC_TRY(file.path, model.get_string("path", ""));
+    OPENPCC_TRY(file.chat_template_path, model.get_string("chat_template", ""));
+    if (config.engine_type == "embedded" && file.path.empty()) {
+      return model.bad_value("path", "the embedded engine needs a GGUF file");
+    }
+    config.model_names.push_back(file.name);
+    config.embedded.models.push_back(std::move(file));
+  }
+  config.http.models = config.model_names;
+  return {};
+}
+
+Status read_engine(const config::Section& engine, Config& config) {
+  OPENPCC_TRY(config.engine_type, engine.get_string("type"));
+  if (config.engine_type != "embedded" && config.engine_type != "http" && config.engine_type != "noop") {
+    return engine.bad_value("type", "none of embedded, http, noop");
+  }
+  OPENPCC_TRY_STATUS(read_models(engine, config));
+  OPENPCC_TRY(config.http.base_url, engine.get_string("url", config.http.base_url));
+  const auto number = [&](std::string_view key, uint32_t& value, int64_t min, int64_t max) -> Status {
+    OPENPCC_TRY(const int64_t read, engine.get_int(key, value, min, max));
+    value = static_cast<uint32_t>(read);
+    return {};
+  };
+  OPENPCC_TRY_STATUS(number("context_tokens", config.embedded.context_tokens, 16, 1 << 24));
+  OPENPCC_TRY_STATUS(number("threads", config.embedded.threads, 0, 4096));
+  OPENPCC_TRY_STATUS(number("batch_tokens", config.embedded.batch_tokens, 1, 1 << 16));
+  OPENPCC_TRY(config.embedded.default_max_tokens, engine.get_int("default_max_tokens", 0, 0, 1 << 24));
+  return {};
+}
+
+Result<Config> read(config::Section root) {
+  Config config;
+  OPENPCC_TRY(config.run_as, root.get_string("run_as", ""));
+  OPENPCC_TRY(config.log_level, root.get_string("log_level", "info"));
+  OPENPCC_TRY(config.socket, root.get_string("socket"));
+  OPENPCC_TRY(config.router_com_user, root.get_string("router_com_user", ""));
+  OPENPCC_TRY(config.broker_socket, root.get_string("broker_socket"));
+  OPENPCC_TRY_STATUS(read_engine(root.section("engine"), config));
+  OPENPCC_TRY(config.badge_key, badge_key_of(root));
+  OPENPCC_TRY(const int64_t max_workers, root.get_int("max_workers", 16, 1, 4096));
+  config.max_workers = static_cast<size_t>(max_workers);
+  OPENPCC_TRY(config.request_timeout, root.get_duration("request_timeout", 5min));
+  OPENPCC_TRY(config.receive_timeout, root.get_duration("receive_timeout", 1min));
+  OPENPCC_TRY(config.shutdown_timeout, root.get_duration("shutdown_timeout", 30s));
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(config.request_timeout).count();
+  config.http.timeout_seconds = static_cast<uint32_t>(std::max<int64_t>(seconds, 1));
+  OPENPCC_TRY_STATUS(root.expect_all_used());
+  return config;
+}
+
+}  // namespace
+
+Result<Config> load_config(const std::string& path) {
+  OPENPCC_TRY(config::Section root, config::load_file(path));
+  return read(std::move(root));
+}
+
+Result<Config> parse_config(std::string_view yaml) {
+  OPENPCC_TRY(config::Section root, config::parse(yaml, "compute_worker.yaml"));
+  return read(std::move(root));
+}
+
+std::unique_ptr<engine::Engine> make_engine(const Config& config) {
+  if (config.engine_type == "embedded") return engine::make_embedded(config.embedded);
+  if (config.engine_type == "http") return engine::make_http(config.http);
+  return engine::make_noop(config.model_names);
+}
+
+}  // namespace openpcc::worker

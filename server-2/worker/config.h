@@ -1,0 +1,34 @@
+// config.h - compute_worker.yaml. Its keys are explained in server-2/config/compute_worker.yaml.
+#pragma once
+
+#include <memory>
+
+#include "engine/engine.h"
+#include "process/fd.h"
+
+namespace openpcc::worker {
+
+struct Config {
+  std::string run_as;
+  std::string log_level;
+  std::string socket;
+  std::string router_com_user;
+  std::string broker_socket;
+  std::string engine_type;  // embedded, http or noop
+  std::vector<std::string> model_names;
+  engine::EmbeddedConfig embedded;
+  engine::HttpConfig http;
+  Bytes badge_key;  // 32 bytes, or empty
+  size_t max_workers = 0;
+  process::Clock::duration request_timeout{};
+  process::Clock::duration receive_timeout{};
+  process::Clock::duration shutdown_timeout{};
+};
+
+[[nodiscard]] Result<Config> load_config(const std::string& path);
+[[nodiscard]] Result<Config> parse_config(std::string_view yaml);  // for tests
+
+// The engine the configuration names; not loaded yet.
+[[nodiscard]] std::unique_ptr<engine::Engine> make_engine(const Config& config);
+
+}  // namespace openpcc::worker
