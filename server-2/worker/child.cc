@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "broker/protocol.h"
 #include "process/message.h"
 #include "sealed/request_message.h"
 #include "worker/check_badge.h"
@@ -149,9 +150,8 @@ int RequestServer::run() {
   if (!opened) {
     const ErrorCode code = opened.error().code;
     if (!request_.head && code != sealed::kTooLarge) return kExitNotDecrypted;
-    if (code == sealed::kTooLarge && request_.body.size() <= limits::kRequestBody) {
-      // Sealed bytes without end, but little in them: no request of ours looks so.
-      request_.head.reset();
+    if (code == sealed::kTooLarge) {
+      request_.head.reset();  // sealed bytes without end: whatever they hold, the body is too large
     } else if (code != kBodyFull) {
       read_error_ = opened.error().message;
     }

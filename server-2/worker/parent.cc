@@ -22,28 +22,32 @@ namespace {
 constexpr size_t kMaxConnections = 8;
 constexpr size_t kMaxRequestMessage = 64;  // nothing a peer may ask is longer
 constexpr auto kSendLimit = std::chrono::milliseconds(200);
+constexpr auto kConnectPause = std::chrono::milliseconds(50);
 constexpr uint64_t kChildDescriptors = 64;
 
 }  // namespace
 
-Parent::Parent(process::UniqueFd listener, ParentOptions options, ChildMain child_main, OfferToBroker offer,
+Parent::Parent(process::UniqueFd listener, ParentOptions options, ChildMain child_main, BrokerLink broker_link,
                process::SignalFd signals)
     : listener_(std::move(listener)),
       options_(std::move(options)),
       child_main_(std::move(child_main)),
-      offer_(std::move(offer)),
+      broker_link_(std::move(broker_link)),
       signals_(std::move(signals)) {}
 
 Result<Parent> Parent::create(process::UniqueFd listener, ParentOptions options, ChildMain child_main,
-                              OfferToBroker offer) {
+                              BrokerLink broker_link) {
   OPENPCC_TRY(process::SignalFd signals, process::SignalFd::create({SIGTERM, SIGINT, SIGCHLD}));
   OPENPCC_TRY_STATUS(process::set_nonblocking(listener.get(), true));
-  return Parent(std::move(listener), std::move(options), std::move(child_main), std::move(offer), std::move(signals));
+  return Parent(std::move(listener), std::move(options), std::move(child_main), std::move(broker_link),
+                std::move(signals));
 }
 
 Status Parent::run() {
   while (!draining_ || (!children_.empty() && process::Clock::now() < drain_until_)) {
-    std::vector<pollfd> polled = {{signals_.fd(), POLLIN, 0}, {draining_ ? -1 : listener_.get(), POLLIN, 0}};
+    connect_broker();
+    std::vector<pollfd> polled = {
+        {signals_.fd(), POLLIN, 0}, {draining_ ? -1 : listener_.get(), POLLIN, 0}, {broker_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) polled.push_back({connection.fd.get(), POLLIN, 0});
     if (::poll(polled.data(), polled.size(), poll_timeout()) < 0) {
       if (errno == EINTR) continue;
@@ -51,10 +55,11 @@ Status Parent::run() {
     }
     // Connections first: the list is still as it was polled.
     auto it = connections_.begin();
-    for (size_t i = 2; i < polled.size(); ++i) {
+    for (size_t i = 3; i < polled.size(); ++i) {
       const auto current = it++;
       if (polled[i].revents != 0 && !read_connection(*current)) close_connection(current);
     }
+    if (polled[2].revents != 0) lose_broker();  // it never sends: this is its end
     if (polled[0].revents != 0) OPENPCC_TRY_STATUS(handle_signals());
     if (polled[1].revents != 0) accept_connection();
     kill_overdue();
@@ -66,6 +71,7 @@ Status Parent::run() {
 
 int Parent::poll_timeout() const {
   process::Deadline next = drain_until_;
+  if (!broker_) next = std::min(next, process::within(kConnectPause));
   for (const auto& [id, child] : children_) {
     if (!child.killed) next = std::min(next, child.deadline);
   }
@@ -89,6 +95,20 @@ Status Parent::handle_signals() {
       listener_.reset();
     }
   }
+}
+
+void Parent::connect_broker() {
+  if (broker_ || draining_ || !children_.empty()) return;
+  auto connected = broker_link_.connect();
+  if (!connected) return;  // it has not started yet; asked again soon
+  broker_ = std::move(*connected);
+  spdlog::info("connected to the TPM broker");
+}
+
+void Parent::lose_broker() {
+  spdlog::error("the TPM broker closed its connection; {} running requests are ended", children_.size());
+  broker_.reset();
+  for (auto& [id, child] : children_) kill_child(child);
 }
 
 void Parent::accept_connection() {
@@ -169,6 +189,8 @@ bool Parent::start_child(Connection& connection, uint32_t tag) {
 }
 
 Result<process::UniqueFd> Parent::fork_child(Connection& connection, uint64_t& id) {
+  connect_broker();
+  if (!broker_) return fail(process::kPeerClosed, "there is no connection to the TPM broker");
   OPENPCC_TRY(auto router, process::socket_pair());
   OPENPCC_TRY(auto broker, process::socket_pair());
   const pid_t parent = ::getpid();
@@ -182,7 +204,7 @@ Result<process::UniqueFd> Parent::fork_child(Connection& connection, uint64_t& i
   child.pid = pid;
   child.connection = connection.id;
   child.deadline = process::within(options_.time_limit);
-  if (auto offered = offer_(broker.first.get()); !offered) {
+  if (auto offered = broker_link_.offer_pair(broker_.get(), broker.first.get()); !offered) {
     child.connection = 0;  // nobody was told about it
     kill_child(child);
     return std::unexpected(std::move(offered).error());

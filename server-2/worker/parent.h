@@ -18,9 +18,11 @@ namespace openpcc::worker {
 // are its private sockets.
 using ChildMain = std::function<int(process::UniqueFd router, process::UniqueFd broker)>;
 
-// Passes the broker's end of a child's private socket pair to the broker. Must not wait longer than the rest of the
-// loop.
-using OfferToBroker = std::function<Status(int fd)>;
+// How the parent reaches the TPM broker. Neither call may wait for it.
+struct BrokerLink {
+  std::function<Result<process::UniqueFd>()> connect;           // the control connection
+  std::function<Status(int control, int pair_end)> offer_pair;  // the broker's end of a child's private socket pair
+};
 
 struct ParentOptions {
   uid_t router_com_uid = 0;  // who may connect, beside root
@@ -35,7 +37,7 @@ class Parent {
  public:
   // `listener`: of process::listen_unix. SIGTERM, SIGINT and SIGCHLD are blocked from here on.
   [[nodiscard]] static Result<Parent> create(process::UniqueFd listener, ParentOptions options, ChildMain child_main,
-                                             OfferToBroker offer);
+                                             BrokerLink broker_link);
   // Until SIGTERM or SIGINT has been obeyed. In a child it never returns.
   [[nodiscard]] Status run();
 
@@ -53,10 +55,12 @@ class Parent {
   };
   using Connections = std::list<Connection>;
 
-  Parent(process::UniqueFd listener, ParentOptions options, ChildMain child_main, OfferToBroker offer,
+  Parent(process::UniqueFd listener, ParentOptions options, ChildMain child_main, BrokerLink broker_link,
          process::SignalFd signals);
   [[nodiscard]] int poll_timeout() const;
   Status handle_signals();
+  void connect_broker();
+  void lose_broker();
   void accept_connection();
   // False when the connection is over.
   bool read_connection(Connection& connection);
@@ -73,7 +77,8 @@ class Parent {
   process::UniqueFd listener_;
   ParentOptions options_;
   ChildMain child_main_;
-  OfferToBroker offer_;
+  BrokerLink broker_link_;
+  process::UniqueFd broker_;
   process::SignalFd signals_;
   Connections connections_;
   std::map<uint64_t, Child> children_;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <thread>
 
 #include "process/message.h"
 #include "process/testing.h"
@@ -54,7 +55,39 @@ int obedient_child(UniqueFd router, UniqueFd broker) {
   }
 }
 
-// A parent in a process of its own, and a stand-in for the broker inside it that answers "secret" to everything.
+// Stands in for tpm_broker: one control connection at a time; every pair gets the answer "secret" to its first message.
+class StubBroker {
+ public:
+  explicit StubBroker(const std::string& path) {
+    auto listener = process::listen_unix(path, ::geteuid());
+    EXPECT_TRUE(listener.has_value());
+    listener_ = std::move(*listener);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~StubBroker() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  void serve() {
+    while (!stop_) {
+      const auto control = process::accept_unix(listener_.get(), within(10ms));
+      while (control && !stop_) {
+        const auto offer = process::receive_message(control->get(), 10, within(10ms));
+        if (!offer && offer.error().code == process::kTimeout) continue;
+        if (!offer || !offer->fd) break;
+        const auto asked = process::receive_message(offer->fd.get(), 100, within(1s));
+        if (asked) (void)process::send_message(offer->fd.get(), as_bytes("secret"), within(1s));
+      }
+    }
+  }
+  std::atomic<bool> stop_ = false;
+  UniqueFd listener_;
+  std::thread thread_;
+};
+
+// A parent in a process of its own.
 class WorkerParent : public ::testing::Test {
  protected:
   void start(ParentOptions options = {}, bool broker_is_there = true) {
@@ -64,20 +97,20 @@ class WorkerParent : public ::testing::Test {
     auto listener = process::listen_unix(path(), ::geteuid());
     ASSERT_TRUE(listener.has_value()) << listener.error().message;
     pid_ = ::fork();
-    if (pid_ != 0) return;
-    const int keep[] = {listener->get()};
-    if (!process::close_all_but(keep)) ::_exit(2);
-    const auto offer = [broker_is_there](int fd) -> Status {
-      if (!broker_is_there) return fail(process::kTimeout, "nobody listens");
-      const UniqueFd end(::dup(fd));
-      if (::fork() != 0) return {};
-      const int mine[] = {end.get()};
-      if (!process::close_all_but(mine)) ::_exit(2);
-      const auto asked = process::receive_message(end.get(), 100, within(5s));
-      ::_exit(asked && process::send_message(end.get(), as_bytes("secret"), within(1s)) ? 0 : 1);
-    };
-    auto parent = Parent::create(std::move(*listener), options, obedient_child, offer);
-    ::_exit(parent && parent->run() ? 0 : 1);
+    if (pid_ == 0) {
+      const int keep[] = {listener->get()};
+      if (!process::close_all_but(keep)) ::_exit(2);
+      const BrokerLink link{
+          .connect = [&] { return process::connect_unix(broker_path(), process::Clock::now()); },
+          .offer_pair = [](int control, int end) { return process::send_message(control, {}, within(1s), end); }};
+      auto parent = Parent::create(std::move(*listener), options, obedient_child, link);
+      ::_exit(parent && parent->run() ? 0 : 1);
+    }
+    if (broker_is_there) start_broker();
+  }
+  void start_broker() {
+    broker_ = std::make_unique<StubBroker>(broker_path());
+    std::this_thread::sleep_for(100ms);  // the parent looks for it every 50 ms
   }
   void TearDown() override {
     if (pid_ > 0) stop(SIGKILL);
@@ -90,6 +123,7 @@ class WorkerParent : public ::testing::Test {
     return status;
   }
   [[nodiscard]] std::string path() const { return directory_.file("w"); }
+  [[nodiscard]] std::string broker_path() const { return directory_.file("b"); }
   UniqueFd connect() {
     auto connection = process::connect_unix(path(), within(5s));
     EXPECT_TRUE(connection.has_value());
@@ -97,6 +131,7 @@ class WorkerParent : public ::testing::Test {
   }
 
   process::TemporaryDirectory directory_;
+  std::unique_ptr<StubBroker> broker_;
   pid_t pid_ = 0;
 };
 
@@ -301,7 +336,7 @@ TEST_F(WorkerParent, SigtermDoesNotWaitForever) {
   EXPECT_TRUE(ends_within(child.fd, 100ms));
 }
 
-TEST_F(WorkerParent, WithoutABrokerARequestFailsAndTheParentStays) {
+TEST_F(WorkerParent, WithoutABrokerRequestsFailUntilThereIsOne) {
   start({}, false);
   const UniqueFd connection = connect();
   for (const uint32_t tag : {1U, 2U, 3U}) {
@@ -310,6 +345,22 @@ TEST_F(WorkerParent, WithoutABrokerARequestFailsAndTheParentStays) {
     EXPECT_EQ(failed.message, (ControlMessage{.type = ControlType::kFailed, .tag = tag}));
     EXPECT_FALSE(failed.fd);
   }
+  start_broker();
+  EXPECT_EQ(ask(start_child(connection).fd, "broker"), "secret");
+}
+
+TEST_F(WorkerParent, ChildrenEndWithTheBroker) {
+  start();
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  EXPECT_EQ(ask(child.fd, "broker"), "secret");
+  broker_.reset();
+  EXPECT_TRUE(ends_within(child.fd, 100ms)) << "it could take the parent's place at the next broker";
+  EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
+  tell(connection, {.type = ControlType::kStart, .tag = 3});
+  EXPECT_EQ(next(connection).message.type, ControlType::kFailed);
+  start_broker();
+  EXPECT_EQ(ask(start_child(connection).fd, "broker"), "secret");
 }
 
 TEST_F(WorkerParent, OtherUsersAreRefused) {

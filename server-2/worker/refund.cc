@@ -20,7 +20,8 @@ Result<double> random_factor(const RandomSource& random) {
 Result<std::optional<wire::Currency>> refund_for(int status, std::optional<TokenCounts> counts, int64_t credit_amount,
                                                  const RandomSource& random) {
   if (status >= 400) {
-    OPENPCC_TRY(const wire::Currency all, wire::Currency::from_amount(credit_amount));
+    // A credit is an exact amount; what is none is rounded down.
+    OPENPCC_TRY(const wire::Currency all, wire::Currency::rounded(static_cast<double>(credit_amount), 0));
     return all;
   }
   if (status < 200 || status >= 300) {
