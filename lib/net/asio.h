@@ -25,6 +25,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -42,6 +43,7 @@ inline constexpr asio::use_awaitable_t<Executor> kAwait{};
 
 using Clock = std::chrono::steady_clock;
 using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+using LocalSocket = asio::basic_stream_socket<asio::local::stream_protocol, Executor>;
 using TcpAcceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 using Timer = asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor>;
 

@@ -1,0 +1,90 @@
+#include "router_com/node_handler.h"
+
+#include <charconv>
+
+#include "base/base64.h"
+#include "router_com/relay.h"
+#include "sealed/format.h"
+
+namespace openpcc::router_com {
+namespace {
+
+constexpr auto kHealthLimit = std::chrono::seconds(2);
+
+// Go's strconv.ParseInt(text, 10, 64).
+std::optional<int64_t> parse_amount(std::string_view text) {
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+// The official checks in their order; the message of the first that fails.
+std::expected<RelayRequest, std::string_view> check(const net::Fields& fields) {
+  RelayRequest request;
+  request.media_type = net::field_or_empty(fields, "Content-Type");
+  if (!sealed::request_mode(request.media_type)) return std::unexpected("invalid media type");
+  const std::string_view key = net::field_or_empty(fields, "X-Encapsulated-Key");
+  if (key.empty() || key.size() > limits::kEncapsulatedKeyText) return std::unexpected("invalid encapsulated key");
+  auto decoded = from_base64(key);
+  if (!decoded) return std::unexpected("invalid encapsulated key");
+  request.encapsulated_key = std::move(*decoded);
+  const auto amount = parse_amount(net::field_or_empty(fields, "X-Credit-Amount"));
+  if (!amount) return std::unexpected("invalid credit amount");
+  if (*amount <= 0) return std::unexpected("credit amount must be greater than 0");
+  request.credit_amount = *amount;
+  return request;
+}
+
+std::string_view path_of(const net::RequestHead& head) {
+  const std::string_view target = head.target;
+  return target.substr(0, target.find('?'));
+}
+
+}  // namespace
+
+net::Task<net::Reply> NodeHandler::health() {
+  std::string_view state = "Healthy";
+  if (state_.rek_point().empty()) {
+    state = "WaitingForEvidence";
+  } else if (!co_await link_.ping(kHealthLimit)) {
+    state = "WorkerUnavailable";
+  }
+  co_return net::Reply{state == "Healthy" ? 200 : 503, "application/json",
+                       "{\"ApplicationHealthState\":\"" + std::string(state) + "\"}"};
+}
+
+net::Task<void> NodeHandler::generate(net::Exchange& exchange) {
+  Bytes rek_point = state_.rek_point();
+  if (rek_point.empty()) {
+    (void)co_await exchange.respond(net::protobuf_error(503, "the node is starting"), {{"Retry-After", "1"}});
+    co_return;
+  }
+  auto request = check(exchange.request().fields);
+  if (!request) {
+    (void)co_await exchange.respond(net::protobuf_error(400, request.error()));
+    co_return;
+  }
+  request->rek_point = std::move(rek_point);
+  co_await relay(loop_, exchange, link_, std::move(*request));
+}
+
+net::Task<void> NodeHandler::handle(net::Exchange& exchange) {
+  const net::RequestHead& head = exchange.request();
+  if (net::field_or_empty(head.fields, "X-Confsec-Ping") == "routercom") {
+    (void)co_await exchange.respond(net::Reply{200, "text/plain; charset=utf-8", "routercom"});
+    co_return;
+  }
+  const bool is_health = path_of(head) == "/_health";
+  if (is_health && (head.method == "GET" || head.method == "HEAD")) {
+    const net::Reply reply = co_await health();
+    (void)co_await exchange.respond(reply);
+    co_return;
+  }
+  if (head.method == "POST" && !is_health) co_return co_await generate(exchange);
+  net::Reply refusal{405, "text/plain; charset=utf-8", "Method Not Allowed\n"};
+  (void)co_await exchange.respond(std::move(refusal), {{"Allow", is_health ? "GET, HEAD" : "POST"}});
+}
+
+}  // namespace openpcc::router_com

@@ -1,0 +1,226 @@
+#include "router_com/relay.h"
+
+#include <spdlog/spdlog.h>
+
+#include "base/base64.h"
+#include "base/byte_io.h"
+#include "wire/worker_output.h"
+
+namespace openpcc::router_com {
+namespace {
+
+constexpr auto kEndLimit = std::chrono::seconds(5);
+constexpr size_t kReadSize = 32 * 1024;
+
+// What one read of the worker's output held.
+class OutputCollector : public wire::WorkerOutputReader::Handler {
+ public:
+  Status on_header(wire::OutputHeader output_header) override {
+    header = std::move(output_header);
+    return {};
+  }
+  Status on_data(ByteView bytes) override {
+    append(data, bytes);
+    return {};
+  }
+  Status on_footer(std::optional<wire::Currency> value) override {
+    footer = true;
+    refund = value;
+    return {};
+  }
+
+  std::optional<wire::OutputHeader> header;
+  Bytes data;
+  bool footer = false;
+  std::optional<wire::Currency> refund;
+};
+
+class Relay {
+ public:
+  Relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, StartedWorker worker)
+      : loop_(loop),
+        exchange_(exchange),
+        link_(link),
+        id_(worker.id),
+        socket_(loop.io, net::asio::local::stream_protocol(), worker.socket.release()),
+        upload_done_(loop.io) {}
+
+  net::Task<void> run(const RelayRequest& request);
+
+ private:
+  static net::Task<void> upload_in_background(Relay& relay);
+  net::Task<bool> upload();
+  net::Task<bool> send_message(ByteView body);
+  net::Task<bool> write(ByteView bytes);
+  net::Task<void> download();
+  net::Task<bool> pass_on(OutputCollector& output);
+  net::Task<void> no_answer();
+  net::Task<void> stop_upload();
+  void lose_client();
+  void close_worker();
+
+  net::Loop& loop_;
+  net::Exchange& exchange_;
+  WorkerLink& link_;
+  uint64_t id_;
+  net::LocalSocket socket_;
+  net::Event upload_done_;
+  bool uploaded_ = false;     // the worker has the whole body
+  bool client_gone_ = false;  // nobody is left to answer
+  bool finished_ = false;     // the answer went out whole
+};
+
+net::Task<bool> Relay::write(ByteView bytes) {
+  while (!bytes.empty()) {
+    boost::system::error_code error;
+    const size_t sent = co_await socket_.async_write_some(net::asio::const_buffer(bytes.data(), bytes.size()),
+                                                          net::asio::redirect_error(net::kAwait, error));
+    if (error) co_return false;
+    bytes = bytes.subspan(sent);
+  }
+  co_return true;
+}
+
+net::Task<bool> Relay::send_message(ByteView body) {
+  Bytes framed;
+  framed.reserve(4 + body.size());
+  append_u32(framed, static_cast<uint32_t>(body.size()));
+  append(framed, body);
+  co_return co_await write(framed);
+}
+
+// True: the worker has it all. An error of the worker's socket shows on its other side.
+net::Task<bool> Relay::upload() {
+  while (true) {
+    const auto piece = co_await exchange_.read_piece();
+    if (!piece) {
+      if (piece.error().code != net::kCancelled) lose_client();
+      co_return false;
+    }
+    if (piece->empty()) break;
+    for (ByteView rest = *piece; !rest.empty();) {
+      const ByteView part = rest.first(std::min(rest.size(), worker::kMaxBodyPart));
+      if (!co_await send_message(part)) co_return false;
+      rest = rest.subspan(part.size());
+    }
+  }
+  if (!co_await send_message({})) co_return false;
+  uploaded_ = true;
+  exchange_.watch_for_close([this] { lose_client(); });
+  co_return true;
+}
+
+net::Task<void> Relay::upload_in_background(Relay& relay) {
+  (void)co_await relay.upload();
+  relay.upload_done_.set();
+}
+
+// Afterwards the upload has ended, and one that was not complete leaves the connection unfit for another request.
+net::Task<void> Relay::stop_upload() {
+  if (upload_done_.is_set()) co_return;
+  if (!uploaded_) {
+    exchange_.stop_reading();
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+  }
+  co_await upload_done_.wait();
+}
+
+void Relay::lose_client() {
+  if (client_gone_ || finished_) return;
+  client_gone_ = true;
+  close_worker();
+}
+
+// The worker may be anywhere, also in the middle of a long prompt: its parent ends it.
+void Relay::close_worker() {
+  link_.stop(id_);
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+// False: the exchange is over.
+net::Task<bool> Relay::pass_on(OutputCollector& output) {
+  if (output.header) {
+    const net::ResponseHead head{
+        .status = 200, .fields = {{"Content-Type", output.header->media_type}, {"Trailer", "X-Refund-Amount"}}};
+    output.header.reset();
+    if (!uploaded_) {
+      // An answer before the end of the question: the rest of it is not wanted.
+      co_await stop_upload();
+    }
+    if (!co_await exchange_.start(head, std::nullopt)) co_return false;
+  }
+  if (!output.data.empty()) {
+    const Bytes data = std::exchange(output.data, {});
+    if (!co_await exchange_.write_piece(data)) co_return false;
+  }
+  if (!output.footer) co_return true;
+  net::Fields trailers;
+  if (output.refund) trailers.push_back({"X-Refund-Amount", to_base64(wire::encode(*output.refund))});
+  finished_ = true;
+  if (!co_await exchange_.finish(trailers)) finished_ = false;
+  co_return false;
+}
+
+net::Task<void> Relay::download() {
+  OutputCollector output;
+  wire::WorkerOutputReader reader(output);
+  Bytes buffer(kReadSize);
+  while (!client_gone_) {
+    boost::system::error_code error;
+    const size_t got = co_await socket_.async_read_some(net::asio::mutable_buffer(buffer.data(), buffer.size()),
+                                                        net::asio::redirect_error(net::kAwait, error));
+    if (error || got == 0) break;
+    if (const auto read = reader.feed(ByteView(buffer).first(got)); !read) {
+      spdlog::error("a worker broke the framing of its output: {}", read.error().message);
+      break;
+    }
+    if (!co_await pass_on(output)) co_return;
+  }
+}
+
+// The worker ended before its answer began.
+net::Task<void> Relay::no_answer() {
+  const auto code = co_await link_.ended(id_, kEndLimit);
+  if (client_gone_) co_return;
+  const bool undecryptable = code && *code == worker::kExitNotDecrypted;
+  if (!undecryptable) spdlog::error("a worker ended without an answer ({})", code ? std::to_string(*code) : "unknown");
+  (void)co_await exchange_.respond(undecryptable ? net::protobuf_error(400, "failed to decapsulate encrypted request")
+                                                 : net::protobuf_error(500, "internal server error"));
+}
+
+net::Task<void> Relay::run(const RelayRequest& request) {
+  const Bytes head = worker::encode(worker::RequestHead{.media_type = request.media_type,
+                                                        .encapsulated_key = request.encapsulated_key,
+                                                        .rek_point = request.rek_point,
+                                                        .credit_amount = request.credit_amount});
+  if (co_await send_message(head)) {
+    net::asio::co_spawn(loop_.io.get_executor(), upload_in_background(*this), net::asio::detached);
+    co_await download();
+  } else {
+    upload_done_.set();
+  }
+  co_await stop_upload();  // nothing may use the exchange behind the answer
+  if (finished_) co_return link_.forget(id_);
+  if (!exchange_.started() && !client_gone_) co_return co_await no_answer();
+  if (!client_gone_) spdlog::error("a worker's answer broke off");
+  exchange_.abandon();
+  close_worker();
+}
+
+}  // namespace
+
+net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, RelayRequest request) {
+  auto worker = co_await link.start();
+  if (!worker) {
+    if (worker.error().code != kBusy) spdlog::error("{}", worker.error().message);
+    const char* message = worker.error().code == kBusy ? "all workers are busy" : "no worker is available";
+    (void)co_await exchange.respond(net::protobuf_error(503, message), {{"Retry-After", "1"}});
+    co_return;
+  }
+  Relay one(loop, exchange, link, std::move(*worker));
+  co_await one.run(request);
+}
+
+}  // namespace openpcc::router_com

@@ -1,0 +1,22 @@
+// relay.h - one sealed request to one worker, and its sealed answer back, both as they come. Nothing is kept.
+//
+// The worker is a process that holds a user's request, and the client is anybody: neither is trusted.
+#pragma once
+
+#include "net/server.h"
+#include "router_com/worker_link.h"
+
+namespace openpcc::router_com {
+
+struct RelayRequest {
+  std::string media_type;
+  Bytes encapsulated_key;
+  int64_t credit_amount = 0;
+  Bytes rek_point;
+};
+
+// Answers the exchange, or abandons it where an answer was begun and cannot be finished. A client that goes away ends
+// the worker.
+[[nodiscard]] net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, RelayRequest request);
+
+}  // namespace openpcc::router_com
