@@ -21,6 +21,10 @@ net::ClientOptions client_options(net::Clock::duration interval) {
   return options;
 }
 
+net::RequestHead post_head(const net::Url& url) {
+  return {.method = "POST", .target = url.target, .fields = {{"Content-Type", "application/octet-stream"}}};
+}
+
 }  // namespace
 
 Agent::Agent(net::Loop& loop, const AgentConfig& config, UuidV7 id, wire::RoutingInfo info, WallClock clock)
@@ -45,17 +49,20 @@ Result<std::unique_ptr<Agent>> Agent::create(net::Loop& loop, const AgentConfig&
   return std::unique_ptr<Agent>(new Agent(loop, config, id, std::move(info), std::move(clock)));
 }
 
-net::Task<Status> Agent::send(std::variant<wire::RoutingInfo, wire::RoutingInfoUrl, wire::Shutdown> payload) {
+Result<Bytes> Agent::next_event(bool shutdown) {
   const auto since = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_().time_since_epoch()).count();
   wire::NodeEvent event{.node_id = id_,
                         .event_index = next_index_++,
                         .timestamp = {since / 1'000'000'000, static_cast<int32_t>(since % 1'000'000'000)},
-                        .payload = std::move(payload)};
-  OPENPCC_CO_TRY(const Bytes body, wire::encode(event));
+                        .payload = wire::Shutdown{}};
+  if (!shutdown) event.payload = info_;
+  return wire::encode(event);
+}
+
+net::Task<Status> Agent::send(bool shutdown) {
+  OPENPCC_CO_TRY(const Bytes body, next_event(shutdown));
   OPENPCC_CO_TRY(const auto exchange, co_await client_.open(events_url_));
-  const net::RequestHead head{
-      .method = "POST", .target = events_url_.target, .fields = {{"Content-Type", "application/octet-stream"}}};
-  OPENPCC_CO_TRY_STATUS(co_await exchange->send(head, body));
+  OPENPCC_CO_TRY_STATUS(co_await exchange->send(post_head(events_url_), body));
   OPENPCC_CO_TRY(const net::ResponseHead* answer, co_await exchange->read_head());
   const int status = answer->status;
   const std::string content_type(net::field_or_empty(answer->fields, "Content-Type"));
@@ -73,7 +80,7 @@ net::Task<void> Agent::run() {
   net::Clock::duration pause = kFirstPause;
   bool known = false;
   while (!stopping_) {
-    const Status sent = co_await send(info_);
+    const Status sent = co_await send(false);
     if (stopping_) co_return;
     if (sent) {
       if (!std::exchange(known, true)) spdlog::info("the router knows this node as {}", id_.to_string());
@@ -90,7 +97,7 @@ net::Task<void> Agent::run() {
 
 net::Task<void> Agent::stop() {
   if (std::exchange(stopping_, true)) co_return;
-  if (const Status sent = co_await send(wire::Shutdown{}); !sent) {
+  if (const Status sent = co_await send(true); !sent) {
     spdlog::warn("the shutdown event did not reach the router: {}", sent.error().message);
   }
 }

@@ -28,7 +28,8 @@ class Agent {
 
  private:
   Agent(net::Loop& loop, const AgentConfig& config, UuidV7 id, wire::RoutingInfo info, WallClock clock);
-  net::Task<Status> send(std::variant<wire::RoutingInfo, wire::RoutingInfoUrl, wire::Shutdown> payload);
+  Result<Bytes> next_event(bool shutdown);
+  net::Task<Status> send(bool shutdown);
 
   net::Loop& loop_;
   net::HttpClient client_;

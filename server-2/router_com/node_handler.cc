@@ -37,6 +37,18 @@ std::expected<RelayRequest, std::string_view> check(const net::Fields& fields) {
   return request;
 }
 
+// Built outside of coroutines: g++ 12 takes no initializer lists inside them.
+net::Fields one_field(std::string name, std::string value) {
+  return {{std::move(name), std::move(value)}};
+}
+net::Reply health_reply(std::string_view state) {
+  return {state == "Healthy" ? 200 : 503, "application/json",
+          "{\"ApplicationHealthState\":\"" + std::string(state) + "\"}"};
+}
+net::Reply plain_reply(int status, std::string body) {
+  return {status, "text/plain; charset=utf-8", std::move(body)};
+}
+
 std::string_view path_of(const net::RequestHead& head) {
   const std::string_view target = head.target;
   return target.substr(0, target.find('?'));
@@ -51,14 +63,13 @@ net::Task<net::Reply> NodeHandler::health() {
   } else if (!co_await link_.ping(kHealthLimit)) {
     state = "WorkerUnavailable";
   }
-  co_return net::Reply{state == "Healthy" ? 200 : 503, "application/json",
-                       "{\"ApplicationHealthState\":\"" + std::string(state) + "\"}"};
+  co_return health_reply(state);
 }
 
 net::Task<void> NodeHandler::generate(net::Exchange& exchange) {
   Bytes rek_point = state_.rek_point();
   if (rek_point.empty()) {
-    (void)co_await exchange.respond(net::protobuf_error(503, "the node is starting"), {{"Retry-After", "1"}});
+    (void)co_await exchange.respond(net::protobuf_error(503, "the node is starting"), one_field("Retry-After", "1"));
     co_return;
   }
   auto request = check(exchange.request().fields);
@@ -73,7 +84,7 @@ net::Task<void> NodeHandler::generate(net::Exchange& exchange) {
 net::Task<void> NodeHandler::handle(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
   if (net::field_or_empty(head.fields, "X-Confsec-Ping") == "routercom") {
-    (void)co_await exchange.respond(net::Reply{200, "text/plain; charset=utf-8", "routercom"});
+    (void)co_await exchange.respond(plain_reply(200, "routercom"));
     co_return;
   }
   const bool is_health = path_of(head) == "/_health";
@@ -83,8 +94,8 @@ net::Task<void> NodeHandler::handle(net::Exchange& exchange) {
     co_return;
   }
   if (head.method == "POST" && !is_health) co_return co_await generate(exchange);
-  net::Reply refusal{405, "text/plain; charset=utf-8", "Method Not Allowed\n"};
-  (void)co_await exchange.respond(std::move(refusal), {{"Allow", is_health ? "GET, HEAD" : "POST"}});
+  (void)co_await exchange.respond(plain_reply(405, "Method Not Allowed\n"),
+                                  one_field("Allow", is_health ? "GET, HEAD" : "POST"));
 }
 
 }  // namespace openpcc::router_com

@@ -12,6 +12,24 @@ namespace {
 constexpr auto kEndLimit = std::chrono::seconds(5);
 constexpr size_t kReadSize = 32 * 1024;
 
+// Built outside of coroutines: g++ 12 takes no initializer lists inside them.
+net::ResponseHead answer_head(const std::string& media_type) {
+  return {.status = 200, .fields = {{"Content-Type", media_type}, {"Trailer", "X-Refund-Amount"}}};
+}
+net::Fields refund_trailer(const std::optional<wire::Currency>& refund) {
+  if (!refund) return {};
+  return {{"X-Refund-Amount", to_base64(wire::encode(*refund))}};
+}
+Bytes head_message(const RelayRequest& request) {
+  return worker::encode(worker::RequestHead{.media_type = request.media_type,
+                                            .encapsulated_key = request.encapsulated_key,
+                                            .rek_point = request.rek_point,
+                                            .credit_amount = request.credit_amount});
+}
+net::Fields retry_soon() {
+  return {{"Retry-After", "1"}};
+}
+
 // What one read of the worker's output held.
 class OutputCollector : public wire::WorkerOutputReader::Handler {
  public:
@@ -142,8 +160,7 @@ void Relay::close_worker() {
 // False: the exchange is over.
 net::Task<bool> Relay::pass_on(OutputCollector& output) {
   if (output.header) {
-    const net::ResponseHead head{
-        .status = 200, .fields = {{"Content-Type", output.header->media_type}, {"Trailer", "X-Refund-Amount"}}};
+    const net::ResponseHead head = answer_head(output.header->media_type);
     output.header.reset();
     if (!uploaded_) {
       // An answer before the end of the question: the rest of it is not wanted.
@@ -156,10 +173,8 @@ net::Task<bool> Relay::pass_on(OutputCollector& output) {
     if (!co_await exchange_.write_piece(data)) co_return false;
   }
   if (!output.footer) co_return true;
-  net::Fields trailers;
-  if (output.refund) trailers.push_back({"X-Refund-Amount", to_base64(wire::encode(*output.refund))});
   finished_ = true;
-  if (!co_await exchange_.finish(trailers)) finished_ = false;
+  if (!co_await exchange_.finish(refund_trailer(output.refund))) finished_ = false;
   co_return false;
 }
 
@@ -191,10 +206,7 @@ net::Task<void> Relay::no_answer() {
 }
 
 net::Task<void> Relay::run(const RelayRequest& request) {
-  const Bytes head = worker::encode(worker::RequestHead{.media_type = request.media_type,
-                                                        .encapsulated_key = request.encapsulated_key,
-                                                        .rek_point = request.rek_point,
-                                                        .credit_amount = request.credit_amount});
+  const Bytes head = head_message(request);
   if (co_await send_message(head)) {
     net::asio::co_spawn(loop_.io.get_executor(), upload_in_background(*this), net::asio::detached);
     co_await download();
@@ -216,7 +228,7 @@ net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link
   if (!worker) {
     if (worker.error().code != kBusy) spdlog::error("{}", worker.error().message);
     const char* message = worker.error().code == kBusy ? "all workers are busy" : "no worker is available";
-    (void)co_await exchange.respond(net::protobuf_error(503, message), {{"Retry-After", "1"}});
+    (void)co_await exchange.respond(net::protobuf_error(503, message), retry_soon());
     co_return;
   }
   Relay one(loop, exchange, link, std::move(*worker));
