@@ -56,7 +56,7 @@ class RequestServer {
 };
 
 bool came_from_sender(ErrorCode code) {
-  return code.name.starts_with("sealed.") || code.name.starts_with("bhttp.");
+  return code == broker::kBadPoint || code.name.starts_with("sealed.") || code.name.starts_with("bhttp.");
 }
 
 // The body's messages up to the empty one that ends it. After an error of opening the rest is only counted: the sender
