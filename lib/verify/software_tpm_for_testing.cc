@@ -8,7 +8,7 @@
 #include <cstdlib>
 
 #include "crypto/digest.h"
-#include "evidence/evidence.h"
+#include "evidence/quote.h"
 
 namespace openpcc::verify {
 namespace {
@@ -137,7 +137,7 @@ evidence::List SoftwareTpmForTesting::make_evidence(const EvidenceFaults& faults
   std::vector<evidence::Piece> pieces = {
       {Type::kUnspecified, marshal_public(ak), must(object_name(ak))},
       {Type::kCertifyRekCreation, sized, ak_->sign(creation_bytes)},
-      {Type::kTpmQuote, wire::encode(wire::TpmQuoteAttestation{quote_bytes, values}), quote_signature},
+      {Type::kTpmQuote, evidence::encode_quote({quote_bytes, values}), quote_signature},
       {Type::kTpmtPublic, rek_bytes, rek_name},
       {Type::kUnspecified, mac_data, to_bytes(mac)},
   };

@@ -85,10 +85,10 @@ Result<std::string> Verifier::check_key_creation() {
 }
 
 Result<std::string> Verifier::check_quote() {
-  auto quote = wire::decode_tpm_quote(quote_piece_->data);
+  auto quote = evidence::decode_quote(quote_piece_->data);
   if (!quote) return fail(kBadQuote, quote.error().message);
   quote_ = std::move(*quote);
-  OPENPCC_TRY(auto attest, read_attest(quote_.quote, quote_piece_->signature, ak_, tpmwire::kAttestQuote,
+  OPENPCC_TRY(auto attest, read_attest(quote_.attest, quote_piece_->signature, ak_, tpmwire::kAttestQuote,
                                        {kBadQuote, kQuoteSignature, kQuoteMagic, kQuoteType}));
   auto* info = std::get_if<tpmwire::QuoteInfo>(&attest.attested);
   if (info == nullptr) return fail(kQuoteType, "another kind of attest structure");
@@ -100,7 +100,7 @@ Result<std::string> Verifier::check_quote() {
 }
 
 Result<std::string> Verifier::check_pcr_values() {
-  const auto& values = quote_.pcrs;
+  const auto& values = quote_.pcr_values;
   for (const uint32_t index : tpmwire::kOfficialPcrs) {
     if (!values.contains(index)) return fail(kPcrIndices, "the value of PCR " + std::to_string(index) + " is missing");
   }

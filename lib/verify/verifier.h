@@ -2,6 +2,7 @@
 #pragma once
 
 #include "evidence/evidence.h"
+#include "evidence/quote.h"
 #include "tpmwire/attest.h"
 #include "verify/verify.h"
 
@@ -37,7 +38,7 @@ class Verifier {
 
   tpmwire::RsaNumbers ak_;
   Bytes certified_name_;
-  wire::TpmQuoteAttestation quote_;
+  evidence::Quote quote_;
   tpmwire::QuoteInfo quote_info_;
   tpmwire::PcrValues pcr_values_;
   tpmwire::PublicArea rek_;
