@@ -143,7 +143,7 @@ class Stack:
         self._write("router.yaml", f"""\
 run_as: "{self._user('router')}"
 http: {{address: 127.0.0.1, port: {self.router_port}}}
-health: {{interval: {self.health_interval}}}
+healthchecker: {{interval: {self.health_interval}}}
 """)
         self._write("compute_worker.yaml", f"""\
 run_as: "{self._user('worker')}"

@@ -6,7 +6,8 @@
 
 namespace openpcc::net {
 
-// The trust of TLS clients: TLS 1.2 or later, the peer's chain and host name verified. Made once, used by one loop.
+// The trust of TLS clients: TLS 1.2 or later, the peer's chain and host name verified. Loads the roots once; may be
+// used by several loops at the same time.
 class TlsContext {
  public:
   // `ca_file`: PEM roots instead of the system's; empty: the system's.

@@ -103,14 +103,17 @@ Status Exchange::append_response_head(const ResponseHead& head, std::optional<ui
   if (!keep_alive_ && find_field(head.fields, "Connection") == nullptr) start += "\r\nConnection: close";
   if (keep_alive_ && !http11) start += "\r\nConnection: keep-alive";
   no_body_ = !body_allowed(head.status);
+  status_ = head.status;
   return append_head(out_, start, head.fields);
 }
 
-Task<Status> Exchange::write_out(ByteView behind) {
+// Sends what is pending in out_, then `body`, then `behind`.
+Task<Status> Exchange::write_out(ByteView body, std::string_view behind) {
   stream_.expire_writes_after(options_.write_timeout);
-  const ByteView parts[] = {as_bytes(out_), behind};
+  const ByteView parts[] = {as_bytes(out_), body, as_bytes(behind)};
   auto status = co_await stream_.write(parts);
   stream_.no_write_deadline();
+  out_.clear();
   if (!status) state_ = State::kAbandoned;
   co_return status;
 }
@@ -119,7 +122,7 @@ Task<Status> Exchange::respond(const ResponseHead& head, ByteView body) {
   if (started()) co_return fail(kBadHttp, "a second response");
   OPENPCC_CO_TRY_STATUS(append_response_head(head, body.size(), true));
   state_ = State::kDone;
-  co_return co_await write_out(no_body_ ? ByteView() : body);
+  co_return co_await write_out(no_body_ ? ByteView() : body, {});
 }
 
 Task<Status> Exchange::respond(Reply reply, Fields fields) {
@@ -128,50 +131,58 @@ Task<Status> Exchange::respond(Reply reply, Fields fields) {
   co_return co_await respond(head, as_bytes(reply.body));
 }
 
-Task<Status> Exchange::start(const ResponseHead& head, std::optional<uint64_t> length) {
-  if (started()) co_return fail(kBadHttp, "a second response");
-  OPENPCC_CO_TRY_STATUS(append_response_head(head, length, false));
+Status Exchange::start(const ResponseHead& head, std::optional<uint64_t> length) {
+  if (started()) return fail(kBadHttp, "a second response");
+  OPENPCC_TRY_STATUS(append_response_head(head, length, false));
   left_ = length;
   state_ = State::kStarted;
-  co_return co_await write_out({});
+  return {};
 }
 
-Task<Status> Exchange::write_piece(ByteView piece) {
+Task<Status> Exchange::flush() {
   if (state_ != State::kStarted) co_return fail(kCutOff, "the response cannot go on");
-  if (piece.empty() || no_body_) co_return Status();
+  if (out_.empty()) co_return Status();
+  co_return co_await write_out({}, {});
+}
+
+// Counts the piece and puts its chunk header into out_.
+Status Exchange::add_piece(ByteView piece) {
+  if (state_ != State::kStarted) return fail(kCutOff, "the response cannot go on");
+  if (piece.empty() || no_body_) return {};
   if (left_) {
     if (piece.size() > *left_) {
       abandon();
-      co_return fail(kTooLarge, "the body is longer than its announced length");
+      return fail(kTooLarge, "the body is longer than its announced length");
     }
     *left_ -= piece.size();
   }
-  stream_.expire_writes_after(options_.write_timeout);
-  out_.clear();
   if (chunked_) append_chunk_size(out_, piece.size());
-  const ByteView parts[] = {as_bytes(out_), piece, as_bytes(chunked_ ? "\r\n" : "")};
-  auto status = co_await stream_.write(parts);
-  stream_.no_write_deadline();
-  if (!status) state_ = State::kAbandoned;
-  co_return status;
+  return {};
 }
 
-Task<Status> Exchange::finish(const Fields& trailers) {
-  if (state_ != State::kStarted) co_return fail(kCutOff, "the response cannot go on");
+Task<Status> Exchange::write_piece(ByteView piece) {
+  OPENPCC_CO_TRY_STATUS(add_piece(piece));
+  if (piece.empty() || no_body_) co_return Status();
+  co_return co_await write_out(piece, chunked_ ? "\r\n" : "");
+}
+
+Task<Status> Exchange::finish(ByteView last_piece, const Fields& trailers) {
+  OPENPCC_CO_TRY_STATUS(add_piece(last_piece));
+  if (no_body_) last_piece = {};
   if (left_.value_or(0) > 0 && !no_body_) {
     abandon();
     co_return fail(kCutOff, "the body is shorter than its announced length");
   }
-  out_.clear();
+  std::string behind;
   if (chunked_ && !no_body_) {
-    if (auto status = append_last_chunk(out_, trailers); !status) {
+    if (!last_piece.empty()) behind = "\r\n";
+    if (auto status = append_last_chunk(behind, trailers); !status) {
       abandon();
       co_return status;
     }
   }
   state_ = State::kDone;
-  if (out_.empty()) co_return Status();
-  co_return co_await write_out({});
+  co_return co_await write_out(last_piece, behind);
 }
 
 void Exchange::abandon() {

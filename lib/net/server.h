@@ -45,11 +45,14 @@ class Exchange {
   [[nodiscard]] Task<Status> respond(const ResponseHead& head, ByteView body);
   [[nodiscard]] Task<Status> respond(Reply reply, Fields fields = {});
   // A response in pieces: with the length given, or chunked. (To an HTTP/1.0 client: until the connection ends.)
-  [[nodiscard]] Task<Status> start(const ResponseHead& head, std::optional<uint64_t> length);
+  // Nothing is sent yet: the head goes out with the first piece, with finish(), or by flush().
+  [[nodiscard]] Status start(const ResponseHead& head, std::optional<uint64_t> length);
+  [[nodiscard]] Task<Status> flush();
   [[nodiscard]] Task<Status> write_piece(ByteView piece);
-  // Ends the response. Trailers go out only with chunks.
-  [[nodiscard]] Task<Status> finish(const Fields& trailers = {});
+  // Sends the last piece, if there is one left, and ends the response, in one write. Trailers go out only with chunks.
+  [[nodiscard]] Task<Status> finish(ByteView last_piece = {}, const Fields& trailers = {});
   [[nodiscard]] bool started() const { return state_ != State::kNone; }
+  [[nodiscard]] int status() const { return status_; }  // of the response; 0 before it was started
   // A response that was started and cannot be finished: the connection is reset, so that no client takes what came for
   // all. Also what happens when a handler returns without finish().
   void abandon();
@@ -62,7 +65,8 @@ class Exchange {
   enum class State { kNone, kStarted, kDone, kAbandoned };
   Exchange(Stream& stream, MessageReader& reader, MessageParser& parser, const ServerOptions& options, bool keep_alive);
   [[nodiscard]] Status append_response_head(const ResponseHead& head, std::optional<uint64_t> length, bool whole);
-  [[nodiscard]] Task<Status> write_out(ByteView behind);
+  [[nodiscard]] Task<Status> write_out(ByteView body, std::string_view behind);
+  [[nodiscard]] Status add_piece(ByteView piece);
   [[nodiscard]] bool body_allowed(int status) const;
 
   Stream& stream_;
@@ -71,6 +75,7 @@ class Exchange {
   const ServerOptions& options_;
   std::string out_;
   State state_ = State::kNone;
+  int status_ = 0;
   bool chunked_ = false;
   bool no_body_ = false;
   std::optional<uint64_t> left_;

@@ -29,10 +29,10 @@ class TestHandler final : public Handler {
       const Reply reply{200, "", "ignored"};
       (void)co_await exchange.respond(reply);
     } else if (path == "/half") {
-      (void)co_await exchange.start(ok_, std::nullopt);
+      (void)exchange.start(ok_, std::nullopt);
       (void)co_await exchange.write_piece(as_bytes("half"));
     } else if (path == "/short") {
-      (void)co_await exchange.start(ok_, 10);
+      (void)exchange.start(ok_, 10);
       (void)co_await exchange.write_piece(as_bytes("short"));
       EXPECT_FALSE(co_await exchange.finish());
     } else if (path == "/throw") {
@@ -42,7 +42,7 @@ class TestHandler final : public Handler {
       const Reply reply{200, "", "slow"};
       (void)co_await exchange.respond(reply);
     } else if (path == "/flood") {
-      (void)co_await exchange.start(ok_, std::nullopt);
+      (void)exchange.start(ok_, std::nullopt);
       const Bytes piece(16384, 'x');
       while (co_await exchange.write_piece(piece)) flooded += piece.size();
       flood_ended = true;
@@ -64,7 +64,7 @@ class TestHandler final : public Handler {
     if (!piece) co_return;
     ResponseHead head{200, {}};
     head.fields.push_back({"Trailer", "X-Size"});
-    (void)co_await exchange.start(head, std::nullopt);
+    (void)exchange.start(head, std::nullopt);
     size_t size = 0;
     while (piece && !piece->empty()) {
       size += piece->size();
@@ -74,7 +74,7 @@ class TestHandler final : public Handler {
     if (!piece) co_return;
     Fields trailers = exchange.trailers();
     trailers.insert(trailers.begin(), {"X-Size", std::to_string(size)});
-    (void)co_await exchange.finish(trailers);
+    (void)co_await exchange.finish({}, trailers);
   }
 
   Loop& loop_;

@@ -1,0 +1,28 @@
+// router.h - the whole router as an object: for main() and for tests.
+#pragma once
+
+#include "handlers.h"
+#include "settings.h"
+
+namespace openpcc::router {
+
+class Router {
+ public:
+  // Listens and starts its threads. Signals stay blocked in them.
+  [[nodiscard]] static Result<std::unique_ptr<Router>> start(Settings settings);
+  ~Router();  // without waiting for requests; stop() first to let them end
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
+
+  // Takes no more connections and lets requests end for at most `limit`. True: nothing was cut off.
+  bool stop(nanoseconds limit);
+  [[nodiscard]] uint16_t port() const;
+  [[nodiscard]] node::Registry& registry();
+
+ private:
+  class Impl;
+  explicit Router(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace openpcc::router
