@@ -4,7 +4,7 @@
 
 #include <functional>
 
-#include "engine/testing.h"
+#include "engine/testing/scripted.h"
 #include "engine/utf8.h"
 
 namespace openpcc::engine {

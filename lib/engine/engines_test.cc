@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/engine.h"
-#include "engine/testing.h"
+#include "engine/testing/scripted.h"
 #include "net/raw_peer_for_testing.h"
 
 namespace openpcc::engine {

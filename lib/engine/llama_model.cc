@@ -72,6 +72,7 @@ Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const ModelFile& file, cons
   const auto trained = static_cast<uint32_t>(std::max(llama_model_n_ctx_train(loaded->model_.get()), 0));
   llama_context_params params = llama_context_default_params();
   params.n_ctx = trained == 0 ? config.context_tokens : std::min(config.context_tokens, trained);
+  loaded->context_tokens_ = params.n_ctx;
   params.n_batch = std::min(config.batch_tokens, params.n_ctx);
   params.n_ubatch = params.n_batch;
   params.n_seq_max = 1;
@@ -114,7 +115,7 @@ void LlamaModel::start_threads() {
 }
 
 Accepted<std::vector<int32_t>> LlamaModel::prompt_of(const Generation& generation) const {
-  const uint64_t context = llama_n_ctx(context_.get());
+  const uint64_t context = context_tokens_;
   size_t bytes = generation.text.size();
   for (const Message& message : generation.messages) {
     bytes += message.content.size();
@@ -141,7 +142,7 @@ Accepted<uint64_t> LlamaModel::begin(const Generation& generation) {
   if (!prompt) {
     return std::unexpected(std::move(prompt).error());
   }
-  const uint64_t context = llama_n_ctx(context_.get());
+  const uint64_t context = context_tokens_;
   if (prompt->empty()) {
     return std::unexpected(Refusal{400, "the prompt is empty"});
   }
@@ -162,7 +163,7 @@ Accepted<uint64_t> LlamaModel::begin(const Generation& generation) {
 }
 
 uint64_t LlamaModel::room() const {
-  return llama_n_ctx(context_.get()) - prompt_.size();
+  return context_tokens_ - prompt_.size();
 }
 
 Status LlamaModel::decode(int32_t* tokens, size_t count) {

@@ -55,6 +55,7 @@ class LlamaModel : public TokenSource {
   const llama_vocab* vocab_ = nullptr;
   ggml_threadpool* threads_ = nullptr;
   uint32_t thread_count_ = 1;
+  uint64_t context_tokens_ = 0;  // as configured; libllama rounds its own number up
   uint32_t batch_tokens_ = 512;
   size_t longest_token_ = 1;  // bytes
   std::vector<int32_t> prompt_;

@@ -20,7 +20,7 @@ std::optional<std::string> grammar_for(const std::string& schema) {
 }  // namespace
 
 std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, const std::vector<int32_t>& prompt) {
-  const auto window = static_cast<int32_t>(llama_n_ctx(context_.get()));  // penalties look at everything so far
+  const auto window = static_cast<int32_t>(context_tokens_);  // penalties look at everything so far
   const Sampling& sampling = generation.sampling;
   const int32_t vocabulary = llama_vocab_n_tokens(vocab_);
   llama_sampler_chain_params params = llama_sampler_chain_default_params();

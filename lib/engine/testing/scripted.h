@@ -1,4 +1,4 @@
-// testing.h - a sink that collects an answer, and a source of tokens that follows a script. For tests only.
+// scripted.h - a sink that collects an answer, and a source of tokens that follows a script. For tests only.
 #pragma once
 
 #include <nlohmann/json.hpp>

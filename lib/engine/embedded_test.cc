@@ -1,0 +1,289 @@
+// The embedded engine with real files: the demo model, and Llama 3's vocabulary with random weights.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/limits.h"
+#include "engine/engine.h"
+#include "engine/testing/bare.h"
+#include "engine/testing/model_files.h"
+#include "engine/testing/scripted.h"
+
+namespace openpcc::engine {
+namespace {
+
+using nlohmann::json;
+
+constexpr uint32_t kThreads = 2;
+
+std::unique_ptr<Engine> loaded(const std::string& path, uint32_t context = 2048) {
+  EmbeddedConfig config;
+  config.models = {{"m", path}};
+  config.threads = kThreads;
+  config.context_tokens = context;
+  auto engine = make_embedded(config);
+  const auto status = engine->load();
+  EXPECT_TRUE(status) << status.error().message;
+  return engine;
+}
+
+// What a child forked after load() answers: {"status", "body", "usage"}.
+json ask(Engine& engine, std::string_view path, const json& body) {
+  return json::parse(in_child([&] {
+    CollectingSink sink;
+    const std::string text = body.dump();
+    const auto usage = engine.handle({path, as_bytes(text)}, sink);
+    json out = {{"status", sink.status}, {"body", sink.body}, {"pieces", sink.pieces.size()}};
+    if (!usage) {
+      out["error"] = usage.error().message;
+    } else if (*usage) {
+      out["usage"] = {(*usage)->input_tokens, (*usage)->output_tokens};
+    }
+    return out.dump();
+  }));
+}
+
+json chat(const std::string& text, const json& more = json::object()) {
+  json body = {
+      {"model", "m"}, {"messages", {{{"role", "user"}, {"content", text}}}}, {"temperature", 0}, {"max_tokens", 40}};
+  body.update(more);
+  return body;
+}
+
+std::string content_of(const json& result) {
+  const json body = json::parse(result["body"].get<std::string>());
+  return body["choices"][0]["message"]["content"].get<std::string>();
+}
+
+std::string finish_of(const json& result) {
+  return json::parse(result["body"].get<std::string>())["choices"][0]["finish_reason"].get<std::string>();
+}
+
+json bare(const std::string& path, const std::string& text, int max_tokens) {
+  return json::parse(in_child([&] {
+    const BareAnswer answer = ask_bare_library(path, {{"user", text}}, max_tokens, kThreads);
+    return json{{"prompt", answer.prompt.size()}, {"tokens", answer.tokens.size()}, {"text", answer.text}}.dump();
+  }));
+}
+
+TEST(Embedded, LoadLeavesOneThreadAndNoMappingOfTheFile) {
+  EXPECT_EQ(in_child([] {
+              const auto engine = loaded(demo_model());
+              const long threads = proc_number("status", "Threads:");
+              const bool mapped = read_file("/proc/self/maps").find(".gguf") != std::string::npos;
+              return std::to_string(threads) + (mapped ? " mapped" : "");
+            }),
+            "1");
+}
+
+TEST(Embedded, AnswersWhatTheBareLibraryAnswers) {
+  const std::string path = demo_model();
+  const auto engine = loaded(path);
+  for (const char* question :
+       {"What is the capital of France?", "Write a haiku about rain.", "  List three\n\nprimes. "}) {
+    SCOPED_TRACE(question);
+    const json want = bare(path, question, 60);
+    const json got = ask(*engine, kChatCompletionsPath, chat(question, {{"max_tokens", 60}}));
+    ASSERT_EQ(got["status"], 200) << got;
+    EXPECT_EQ(content_of(got), want["text"]);
+    EXPECT_GT(want["tokens"], 3);
+    EXPECT_EQ(got["usage"], json({want["prompt"], want["tokens"]}));
+  }
+}
+
+TEST(Embedded, AnswersTokenForTokenOnLlama3sVocabulary) {
+  const std::string path = tiny_model();
+  const auto engine = loaded(path);
+  const json want = bare(path, "Tell me something random.", 50);
+  ASSERT_EQ(want["tokens"], 50);  // random weights do not end an answer
+  const json got =
+      ask(*engine, kChatCompletionsPath, chat("Tell me something random.", {{"max_tokens", 50}, {"stream", true}}));
+  EXPECT_EQ(got["usage"], json({want["prompt"], want["tokens"]}));
+  const json whole = ask(*engine, kChatCompletionsPath, chat("Tell me something random.", {{"max_tokens", 50}}));
+  EXPECT_EQ(content_of(whole), want["text"]);
+}
+
+TEST(Embedded, StreamsTheSameTextAsItGivesWhole) {
+  const auto engine = loaded(demo_model());
+  const std::string whole = content_of(ask(*engine, kChatCompletionsPath, chat("Count to five.")));
+  const json streamed = ask(*engine, kChatCompletionsPath, chat("Count to five.", {{"stream", true}}));
+  CollectingSink reader;
+  reader.body = streamed["body"].get<std::string>();
+  std::string text;
+  for (const json& chunk : reader.stream()) {
+    text += chunk["choices"][0]["delta"].value("content", "");
+  }
+  EXPECT_EQ(text, whole);
+  EXPECT_GT(streamed["pieces"], 5);
+
+  json ollama = chat("Count to five.", {{"stream", false}, {"options", {{"temperature", 0}, {"num_predict", 40}}}});
+  ollama.erase("temperature");
+  ollama.erase("max_tokens");
+  const json answer = ask(*engine, kOllamaChatPath, ollama);
+  EXPECT_EQ(json::parse(answer["body"].get<std::string>())["message"]["content"], whole);
+}
+
+TEST(Embedded, RepeatsAnAnswerForASeed) {
+  const auto engine = loaded(demo_model());
+  const auto with_seed = [&](int seed) {
+    return content_of(
+        ask(*engine, kChatCompletionsPath, chat("Tell me a story.", {{"temperature", 1.2}, {"seed", seed}})));
+  };
+  const std::string first = with_seed(11);
+  EXPECT_EQ(with_seed(11), first);
+  EXPECT_NE(with_seed(12), first);
+}
+
+TEST(Embedded, KeepsTheLimitsOfARequest) {
+  const auto engine = loaded(demo_model());
+  const json length = ask(*engine, kChatCompletionsPath, chat("Tell me a long story.", {{"max_tokens", 3}}));
+  EXPECT_EQ(finish_of(length), "length");
+  EXPECT_EQ(length["usage"][1], 3);
+
+  const std::string whole = content_of(ask(*engine, kChatCompletionsPath, chat("What is the capital of France?")));
+  const std::string stop = whole.substr(7, 6);  // somewhere, across tokens
+  const json stopped = ask(*engine, kChatCompletionsPath, chat("What is the capital of France?", {{"stop", stop}}));
+  EXPECT_EQ(content_of(stopped), whole.substr(0, whole.find(stop)));
+  EXPECT_EQ(finish_of(stopped), "stop");
+
+  const json full =
+      ask(*loaded(demo_model(), 64), kChatCompletionsPath, chat("Tell me a long story.", {{"max_tokens", 500}}));
+  EXPECT_EQ(finish_of(full), "length");
+  EXPECT_EQ(full["usage"][0].get<int>() + full["usage"][1].get<int>(), 64);
+}
+
+TEST(Embedded, IgnoresTheEndWhenAsked) {
+  const auto engine = loaded(demo_model());
+  const json ends = ask(*engine, kChatCompletionsPath, chat("Say hi.", {{"max_tokens", 120}}));
+  ASSERT_LT(ends["usage"][1], 120);
+  const json goes_on = ask(*engine, kChatCompletionsPath, chat("Say hi.", {{"max_tokens", 120}, {"ignore_eos", true}}));
+  EXPECT_EQ(goes_on["usage"][1], 120);
+}
+
+TEST(Embedded, AppliesPenaltiesAndBiases) {
+  const auto engine = loaded(demo_model());
+  const std::string plain = content_of(ask(*engine, kChatCompletionsPath, chat("Repeat the word dog.")));
+  EXPECT_NE(content_of(ask(*engine, kChatCompletionsPath, chat("Repeat the word dog.", {{"repetition_penalty", 1.9}}))),
+            plain);
+  EXPECT_NE(content_of(ask(*engine, kChatCompletionsPath,
+                           chat("Repeat the word dog.", {{"frequency_penalty", 2}, {"presence_penalty", 2}}))),
+            plain);
+  const json biased =
+      ask(*engine, kChatCompletionsPath, chat("Hello", {{"logit_bias", {{"33", 100}}}, {"max_tokens", 4}}));
+  const std::string text = content_of(biased);
+  EXPECT_EQ(text, std::string(1, text[0]) + text[0] + text[0] + text[0]);  // one token, always the same
+  EXPECT_EQ(ask(*engine, kChatCompletionsPath, chat("Hello", {{"logit_bias", {{"999999", 1}}}}))["status"], 400);
+}
+
+TEST(Embedded, FitsAnswersToASchema) {
+  const auto engine = loaded(demo_model());
+  const json schema = {
+      {"type", "object"},
+      {"properties",
+       {{"city", {{"type", "string"}, {"maxLength", 20}}}, {"population", {{"type", "integer"}, {"maximum", 99}}}}},
+      {"required", {"city", "population"}},
+      {"additionalProperties", false}};
+  const json got =
+      ask(*engine, kChatCompletionsPath,
+          chat("Tell me about Paris.",
+               {{"max_tokens", 100},
+                {"response_format", {{"type", "json_schema"}, {"json_schema", {{"name", "c"}, {"schema", schema}}}}}}));
+  ASSERT_EQ(got["status"], 200) << got;
+  const json answer = json::parse(content_of(got), nullptr, false);
+  ASSERT_TRUE(answer.is_object()) << content_of(got);
+  EXPECT_TRUE(answer["city"].is_string());
+  EXPECT_TRUE(answer["population"].is_number_integer());
+  const json bad = ask(
+      *engine, kChatCompletionsPath,
+      chat("x",
+           {{"response_format", {{"type", "json_schema"}, {"json_schema", {{"schema", {{"$ref", "#/nowhere"}}}}}}}}));
+  EXPECT_EQ(bad["status"], 400) << bad;
+}
+
+TEST(Embedded, CompletesPlainText) {
+  const auto engine = loaded(demo_model());
+  const json got = ask(*engine, kCompletionsPath,
+                       {{"model", "m"}, {"prompt", "The capital of France is"}, {"temperature", 0}, {"max_tokens", 5}});
+  ASSERT_EQ(got["status"], 200) << got;
+  EXPECT_NE(json::parse(got["body"].get<std::string>())["choices"][0]["text"].get<std::string>().find("Paris"),
+            std::string::npos)
+      << got;
+}
+
+TEST(Embedded, RefusesPromptsThatDoNotFit) {
+  const auto engine = loaded(demo_model(), 256);
+  std::string words;
+  for (int i = 0; i < 400; ++i) {
+    words += "word ";
+  }
+  const json too_long = ask(*engine, kChatCompletionsPath, chat(words));
+  EXPECT_EQ(too_long["status"], 400);
+  const json error = json::parse(too_long["body"].get<std::string>())["error"];
+  EXPECT_EQ(error["code"], "context_length_exceeded");
+  EXPECT_NE(error["message"].get<std::string>().find("256"), std::string::npos) << error;
+  EXPECT_NE(error["message"].get<std::string>().find("tokens"), std::string::npos);
+
+  // As large as the node lets through, in shapes that are hard on tokenisers.
+  constexpr size_t kSize = limits::kRequestBody - 1000;
+  std::string euros;
+  while (euros.size() + 3 < kSize) {
+    euros += "\u20ac";
+  }
+  std::string control;
+  while (control.size() + 12 < kSize) {
+    control += "<|im_end|>";
+  }
+  for (const std::string& text :
+       {std::string(kSize, 'a'), std::string(kSize, ' '), std::string(kSize, '7'), euros, control}) {
+    const json refused = ask(*engine, kChatCompletionsPath, chat(text));
+    EXPECT_EQ(refused["status"], 400) << text.substr(0, 20);
+  }
+  EXPECT_EQ(ask(*engine, kChatCompletionsPath, chat("still there?"))["status"], 200);
+}
+
+TEST(Embedded, ServesSeveralModels) {
+  EmbeddedConfig config;
+  config.models = {{"demo", demo_model()}, {"tiny", tiny_model()}};
+  config.threads = kThreads;
+  const auto engine = make_embedded(config);
+  ASSERT_TRUE(engine->load());
+  EXPECT_EQ(engine->models(), (std::vector<std::string>{"demo", "tiny"}));
+  const json demo = ask(*engine, kChatCompletionsPath, chat("Hi", {{"model", "demo"}}));
+  const json tiny = ask(*engine, kChatCompletionsPath, chat("Hi", {{"model", "tiny"}}));
+  EXPECT_EQ(demo["status"], 200);
+  EXPECT_EQ(tiny["status"], 200);
+  EXPECT_NE(content_of(demo), content_of(tiny));
+  EXPECT_EQ(ask(*engine, kChatCompletionsPath, chat("Hi", {{"model", "other"}}))["status"], 404);
+}
+
+TEST(Embedded, RefusesFilesThatAreNoModel) {
+  const TemporaryFolder folder;
+  const std::string good = read_file(tiny_model());
+  const auto load = [&](const std::string& path) {
+    EmbeddedConfig config;
+    config.models = {{"m", path}};
+    const auto status = make_embedded(config)->load();
+    return status ? std::string("loaded") : std::string(status.error().code.name);
+  };
+  const auto with_bytes = [&](const std::string& name, const std::string& bytes) {
+    const std::string path = folder.file(name);
+    std::ofstream(path, std::ios::binary) << bytes;
+    return path;
+  };
+  EXPECT_EQ(load(folder.file("absent")), "engine.bad_model");
+  EXPECT_EQ(load(with_bytes("empty", "")), "engine.bad_model");
+  EXPECT_EQ(load(with_bytes("text", "this is no model")), "engine.bad_model");
+  EXPECT_EQ(load(with_bytes("cut", good.substr(0, good.size() / 2))), "engine.bad_model");
+  EXPECT_EQ(load(llama3_vocabulary()), "engine.bad_model");
+  EXPECT_EQ(load(tiny_model()), "loaded");
+}
+
+TEST(Embedded, RefusesAConfigurationWithoutSense) {
+  EXPECT_EQ(make_embedded({})->load().error().code, kBadConfig);
+  EmbeddedConfig twice;
+  twice.models = {{"m", "a"}, {"m", "b"}};
+  EXPECT_EQ(make_embedded(twice)->load().error().code, kBadConfig);
+}
+
+}  // namespace
+}  // namespace openpcc::engine

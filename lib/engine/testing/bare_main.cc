@@ -1,0 +1,25 @@
+// llama_bare MODEL.gguf MAX_TOKENS THREADS PROMPT: the greedy answer of the bare library, on standard output; rates on
+// standard error.
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "engine/testing/bare.h"
+
+int main(int argc, char** argv) {
+  if (argc != 5) {
+    std::fprintf(stderr, "usage: llama_bare MODEL.gguf MAX_TOKENS THREADS PROMPT\n");
+    return 2;
+  }
+  try {
+    const auto answer =
+        openpcc::engine::ask_bare_library(argv[1], {{"user", argv[4]}}, std::atoi(argv[2]), std::atoi(argv[3]));
+    std::fwrite(answer.text.data(), 1, answer.text.size(), stdout);
+    std::fprintf(stderr, "prompt %zu tokens, first token %.1f ms, then %.1f tokens/s\n", answer.prompt.size(),
+                 answer.first_token_ms, answer.tokens_per_second);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    return 1;
+  }
+  return 0;
+}
