@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "crypto/digest.h"
-#include "evidence/quote.h"
 #include "tpmwire/attest.h"
+#include "wire/evidence.h"
 
 namespace openpcc::attest {
 
@@ -21,8 +21,8 @@ Result<Piece> public_piece(tpm::Tpm& tpm, uint32_t handle, Type type) {
   return Piece{type, std::move(key.public_area), std::move(key.name)};
 }
 
-evidence::PcrValues plain(const tpmwire::PcrValues& values) {
-  evidence::PcrValues out;
+wire::PcrValues plain(const tpmwire::PcrValues& values) {
+  wire::PcrValues out;
   for (const auto& [index, value] : values) out.emplace(index, to_bytes(value));
   return out;
 }
@@ -59,7 +59,7 @@ Result<Piece> quote_piece(tpm::Tpm& tpm, const Keys& keys) {
     }
     OPENPCC_TRY(const tpmwire::Digest digest, tpmwire::pcr_digest(values));
     if (quote->pcr_digest != to_bytes(digest)) continue;
-    return Piece{Type::kTpmQuote, evidence::encode_quote({std::move(made.attest), plain(values)}),
+    return Piece{Type::kTpmQuote, wire::encode(wire::TpmQuoteAttestation{std::move(made.attest), plain(values)}),
                  std::move(made.signature)};
   }
   return fail(kUnsettled, "the PCRs change faster than they can be read and quoted");

@@ -7,8 +7,8 @@
 
 #include "crypto/digest.h"
 #include "crypto/signature.h"
-#include "evidence/quote.h"
 #include "tpm/swtpm_for_testing.h"
+#include "wire/evidence.h"
 
 namespace openpcc::attest {
 namespace {
@@ -80,15 +80,15 @@ TEST_F(AttestTest, QuoteCarriesTheValuesItQuotes) {
   const auto piece = quote_piece(*tpm_, kKeys);
   ASSERT_TRUE(piece) << piece.error().message;
   EXPECT_EQ(piece->type, Type::kTpmQuote);
-  const auto quote = evidence::decode_quote(piece->data);
+  const auto quote = wire::decode_tpm_quote(piece->data);
   ASSERT_TRUE(quote) << quote.error().message;
-  const auto values = tpmwire::pcr_values_from(quote->pcr_values);
+  const auto values = tpmwire::pcr_values_from(quote->pcrs);
   ASSERT_TRUE(values);
   EXPECT_EQ(*values, pcrs_);
-  const auto attest = tpmwire::parse_attest(quote->attest);
+  const auto attest = tpmwire::parse_attest(quote->quote);
   ASSERT_TRUE(attest);
   EXPECT_EQ(std::get<tpmwire::QuoteInfo>(attest->attested).pcr_digest, to_bytes(*tpmwire::pcr_digest(*values)));
-  expect_signed_by_ak(quote->attest, *piece);
+  expect_signed_by_ak(quote->quote, *piece);
 }
 
 TEST_F(AttestTest, MissingKeysAreErrors) {

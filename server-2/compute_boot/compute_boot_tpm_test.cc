@@ -11,11 +11,11 @@
 #include <thread>
 
 #include "compute_boot/boot.h"
-#include "evidence/quote.h"
 #include "process/message.h"
 #include "process/testing.h"
 #include "process/unix_socket.h"
 #include "tpm/swtpm_for_testing.h"
+#include "wire/evidence.h"
 
 namespace openpcc::compute_boot {
 namespace {
@@ -109,9 +109,9 @@ TEST_F(ComputeBootTest, HandsOverTheEvidence) {
   ASSERT_EQ(done.status, 0) << done.log;
   ASSERT_TRUE(done.list);
   ASSERT_EQ(done.list->size(), 5U);
-  const auto quote = evidence::decode_quote(done.list->pieces()[2].data);
+  const auto quote = wire::decode_tpm_quote(done.list->pieces()[2].data);
   ASSERT_TRUE(quote);
-  EXPECT_EQ(quote->pcr_values.at(12), to_bytes(expected_pcr12("not really a model")));
+  EXPECT_EQ(quote->pcrs.at(12), to_bytes(expected_pcr12("not really a model")));
   EXPECT_NE(done.log.find("proves nothing"), std::string::npos) << done.log;
   EXPECT_EQ(done.log.find("123456"), std::string::npos) << "the secret is in the log";
 }
