@@ -23,7 +23,7 @@ namespace {
 using process::within;
 using std::chrono::seconds;
 
-struct Run {
+struct Outcome {
   int status = -1;
   std::string log;
   Result<evidence::List> list = fail({"test.nothing_came"}, "");
@@ -51,8 +51,8 @@ class ComputeBootTest : public ::testing::Test {
   }
 
   // Runs the program to its end; with `listen`, as router_com takes the evidence.
-  Run run(const std::string& config_text, bool listen = true, const std::string& flag = "--config") {
-    Run out;
+  Outcome run(const std::string& config_text, bool listen = true, const std::string& flag = "--config") {
+    Outcome out;
     write("boot.yaml", config_text);
     std::thread router;
     if (listen) {
@@ -105,7 +105,7 @@ class ComputeBootTest : public ::testing::Test {
 
 #if OPENPCC_DEV_ATTESTATION
 TEST_F(ComputeBootTest, HandsOverTheEvidence) {
-  const Run done = run(config());
+  const Outcome done = run(config());
   ASSERT_EQ(done.status, 0) << done.log;
   ASSERT_TRUE(done.list);
   ASSERT_EQ(done.list->size(), 5U);
@@ -117,10 +117,10 @@ TEST_F(ComputeBootTest, HandsOverTheEvidence) {
 }
 
 TEST_F(ComputeBootTest, RunsAgainWithoutExtendingTwice) {
-  const Run first = run(config());
+  const Outcome first = run(config());
   ASSERT_EQ(first.status, 0) << first.log;
   const tpmwire::Digest pcr = pcr12();
-  const Run second = run(config(), true, "-config");  // as the official program's flag
+  const Outcome second = run(config(), true, "-config");  // as the official program's flag
   ASSERT_EQ(second.status, 0) << second.log;
   EXPECT_EQ(pcr12(), pcr);
   EXPECT_NE(second.log.find("was already in PCR 12"), std::string::npos) << second.log;
@@ -132,18 +132,18 @@ TEST_F(ComputeBootTest, RunsAgainWithoutExtendingTwice) {
 TEST_F(ComputeBootTest, RefusesOtherModelsUntilTheNextStart) {
   ASSERT_EQ(run(config()).status, 0);
   write("model.gguf", "not really a modem");
-  const Run refused = run(config());
+  const Outcome refused = run(config());
   EXPECT_EQ(refused.status, 1);
   EXPECT_NE(refused.log.find("PCR 12 holds"), std::string::npos) << refused.log;
   EXPECT_FALSE(refused.list);
   ASSERT_TRUE(swtpm_->restart());
-  const Run fresh = run(config());
+  const Outcome fresh = run(config());
   EXPECT_EQ(fresh.status, 0) << fresh.log;
   EXPECT_EQ(pcr12(), expected_pcr12("not really a modem"));
 }
 
 TEST_F(ComputeBootTest, FailsWithoutRouterCom) {
-  const Run done = run(config(), false);
+  const Outcome done = run(config(), false);
   EXPECT_EQ(done.status, 1);
   EXPECT_NE(done.log.find("router_com does not take the evidence"), std::string::npos) << done.log;
 }
@@ -159,7 +159,7 @@ TEST_F(ComputeBootTest, WaitsForRouterCom) {
     const auto message = process::receive_message(connection->get(), evidence::kMaxListSize, within(seconds(10)));
     if (message) list = evidence::decode(message->body);
   });
-  const Run done = run(patient, false);
+  const Outcome done = run(patient, false);
   late.join();
   EXPECT_EQ(done.status, 0) << done.log;
   EXPECT_TRUE(list);
@@ -169,7 +169,7 @@ TEST_F(ComputeBootTest, FailsWithoutAWorker) {
   std::string text = config();
   text.replace(text.find("skip: true"), 10,
                "worker_socket: " + directory_.file("nobody.sock") + "\n  ready_timeout: 1s");
-  const Run done = run(text);
+  const Outcome done = run(text);
   EXPECT_EQ(done.status, 1);
   EXPECT_NE(done.log.find("the worker does not answer"), std::string::npos) << done.log;
   EXPECT_FALSE(done.list);
@@ -177,7 +177,7 @@ TEST_F(ComputeBootTest, FailsWithoutAWorker) {
 #endif
 
 TEST_F(ComputeBootTest, WithoutARootOfTrustThereIsNoEvidence) {
-  const Run done = run(config(""));
+  const Outcome done = run(config(""));
   EXPECT_EQ(done.status, 1);
   EXPECT_NE(done.log.find("no hardware root of trust"), std::string::npos) << done.log;
   EXPECT_FALSE(done.list);
@@ -186,7 +186,7 @@ TEST_F(ComputeBootTest, WithoutARootOfTrustThereIsNoEvidence) {
 TEST_F(ComputeBootTest, AlteredModelFileIsRefused) {
   std::string text = config();
   text.replace(text.find("model.gguf}"), 11, "model.gguf, sha256: " + std::string(64, '0') + "}");
-  const Run done = run(text);
+  const Outcome done = run(text);
   EXPECT_EQ(done.status, 1);
   EXPECT_NE(done.log.find("configured is 0000"), std::string::npos) << done.log;
   EXPECT_EQ(pcr12(), tpmwire::Digest{});
@@ -194,14 +194,14 @@ TEST_F(ComputeBootTest, AlteredModelFileIsRefused) {
 
 TEST_F(ComputeBootTest, NoTpmIsOneClearLine) {
   swtpm_->kill();
-  const Run done = run(config());
+  const Outcome done = run(config());
   EXPECT_EQ(done.status, 1);
   EXPECT_NE(done.log.find("cannot connect to swtpm"), std::string::npos) << done.log;
 }
 
 TEST_F(ComputeBootTest, WrongUsageAndConfiguration) {
   EXPECT_EQ(run(config(), false, "--what").status, 1);
-  const Run unknown = run(config() + "colour: red\n", false);
+  const Outcome unknown = run(config() + "colour: red\n", false);
   EXPECT_EQ(unknown.status, 1);
   EXPECT_NE(unknown.log.find("colour"), std::string::npos) << unknown.log;
 }
