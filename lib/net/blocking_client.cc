@@ -20,6 +20,16 @@ struct Upload {
   Event ended;
 };
 
+// The caller's own functions may throw. Nothing may unwind past the other coroutine, which uses the same exchange.
+template <typename Call>
+auto without_exceptions(Call call) -> decltype(call()) {
+  try {
+    return call();
+  } catch (...) {  // what it says may hold anything: it is not repeated
+    return fail(kSystem, "a function of the caller threw an exception");
+  }
+}
+
 Task<Status> send_pieces(ClientExchange& exchange, const HttpRequest& request) {
   for (ByteView rest = request.body; !rest.empty();) {
     const ByteView piece = rest.first(std::min(rest.size(), kPiece));
@@ -27,7 +37,7 @@ Task<Status> send_pieces(ClientExchange& exchange, const HttpRequest& request) {
     rest = rest.subspan(piece.size());
   }
   while (request.next_piece) {
-    OPENPCC_CO_TRY(const Bytes piece, request.next_piece());
+    OPENPCC_CO_TRY(const Bytes piece, without_exceptions([&] { return request.next_piece(); }));
     if (piece.empty()) break;
     OPENPCC_CO_TRY_STATUS(co_await exchange.send_piece(piece));
   }
@@ -44,13 +54,14 @@ Task<void> run_upload(ClientExchange& exchange, const HttpRequest& request, Uplo
 
 Task<Result<HttpResult>> read_answer(ClientExchange& exchange, const HttpCallbacks& callbacks) {
   OPENPCC_CO_TRY(ResponseHead* const head, co_await exchange.read_head());
+  if (exchange.ends_with_connection()) co_return fail(kBadHttp, "a response without length: a cut would not be seen");
   HttpResult out;
   out.head = std::move(*head);
-  if (callbacks.on_head) OPENPCC_CO_TRY_STATUS(callbacks.on_head(out.head));
+  if (callbacks.on_head) OPENPCC_CO_TRY_STATUS(without_exceptions([&] { return callbacks.on_head(out.head); }));
   while (true) {
     OPENPCC_CO_TRY(const ByteView piece, co_await exchange.read_piece());
     if (piece.empty()) break;
-    if (callbacks.on_body) OPENPCC_CO_TRY_STATUS(callbacks.on_body(piece));
+    if (callbacks.on_body) OPENPCC_CO_TRY_STATUS(without_exceptions([&] { return callbacks.on_body(piece); }));
   }
   out.trailers = std::move(exchange.trailers());
   co_return out;

@@ -153,6 +153,57 @@ TEST(BlockingClient, AFailingSourceAbandonsTheRequest) {
   EXPECT_EQ(client.fetch(request, 10).error().code.name, "test.source");
 }
 
+TEST(BlockingClient, AThrowingSourceOrCallbackEndsTheRequestAndNothingElse) {
+  RawServer server([](RawPeer& peer) {
+    peer.read_until("\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+    peer.read_to_end();
+  });
+  HttpRequest request = request_to(server, "POST");
+  request.next_piece = []() -> Result<Bytes> { throw std::runtime_error("secret"); };
+  HttpClientOptions options;
+  options.head_timeout = options.idle_timeout = 5s;
+  BlockingHttpClient client(options);
+  const auto source = client.fetch(request, 10);
+  if (!source) {  // the answer may have come first
+    EXPECT_EQ(source.error().code, kSystem);
+    EXPECT_EQ(source.error().message.find("secret"), std::string::npos);
+  }
+
+  const std::string large(30'000'000, 'x');  // still being sent when the answer's head comes
+  request.next_piece = nullptr;
+  request.body = as_bytes(large);
+  HttpCallbacks callbacks;
+  callbacks.on_head = [](const ResponseHead&) -> Status { throw std::runtime_error("secret"); };
+  const auto callback = client.send(request, callbacks);
+  ASSERT_FALSE(callback);
+  EXPECT_EQ(callback.error().code, kSystem);
+  EXPECT_EQ(callback.error().message.find("secret"), std::string::npos);
+  EXPECT_TRUE(client.fetch(request_to(server), 10)) << "the client is still of use";
+}
+
+TEST(BlockingClient, ABodyThatEndsWithTheConnectionIsRefused) {
+  for (const char* answer : {"HTTP/1.1 200 OK\r\n\r\npart", "HTTP/1.0 200 OK\r\n\r\npart"}) {
+    RawServer server([&](RawPeer& peer) {
+      peer.read_until("\r\n\r\n");
+      peer.send(answer);
+    });
+    BlockingHttpClient client(quick());
+    EXPECT_EQ(client.fetch(request_to(server), 100).error().code, kBadHttp) << answer;
+  }
+}
+
+TEST(BlockingClient, TooManyInterimResponsesEndTheConnection) {
+  std::string interim;
+  for (int i = 0; i < 16; ++i) interim += "HTTP/1.1 103 Early\r\n\r\n";
+  RawServer server([&](RawPeer& peer) {
+    while (!peer.read_until("\r\n\r\n").empty()) peer.send(interim);
+  });
+  BlockingHttpClient client(quick());
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(client.fetch(request_to(server), 10).error().code, kBadHttp);
+  EXPECT_EQ(server.connections, 2);
+}
+
 TEST(BlockingClient, CallbacksCanStop) {
   Canned canned("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 1);
   BlockingHttpClient client(quick());
@@ -230,6 +281,19 @@ TEST(BlockingClient, CancelsFromAnotherThreadWhereverItIs) {
     cancel.reset();
     EXPECT_FALSE(cancel.cancelled());
   }
+}
+
+TEST(BlockingClient, CancelsInATlsHandshake) {
+  Cancellation cancel;
+  RawServer server([&](RawPeer& peer) {
+    EXPECT_TRUE(peer.readable_within(10'000));  // the client's hello
+    cancel.cancel();
+    peer.read_to_end();
+  });
+  HttpRequest request = request_to(server);
+  request.url.https = true;
+  BlockingHttpClient client{HttpClientOptions()};
+  EXPECT_EQ(client.fetch(request, 10, &cancel).error().code, kCancelled);
 }
 
 TEST(BlockingClient, RefusesWhatIsNotHttp) {

@@ -198,6 +198,7 @@ Task<Result<ResponseHead*>> ClientExchange::read_head() {
     if (status == 101) co_return fail(kBadHttp, "an upgrade that nobody asked for");
     if (status >= 200) co_return &parser_->response_head();
   }
+  stream().abort(kCancelled);  // the last of them was complete: without this the connection would be kept
   co_return fail(kBadHttp, "too many interim responses");
 }
 
@@ -212,6 +213,9 @@ std::optional<Result<ByteView>> ClientExchange::buffered_piece() {
 
 std::optional<uint64_t> ClientExchange::content_length() const {
   return parser_->content_length();
+}
+bool ClientExchange::ends_with_connection() const {
+  return parser_->ends_with_connection();
 }
 bool ClientExchange::done() const {
   return parser_ && parser_->done();

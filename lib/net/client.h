@@ -60,6 +60,7 @@ class ClientExchange {
   [[nodiscard]] Task<Result<ByteView>> read_piece();
   [[nodiscard]] std::optional<Result<ByteView>> buffered_piece();
   [[nodiscard]] std::optional<uint64_t> content_length() const;
+  [[nodiscard]] bool ends_with_connection() const;  // the body has no length of its own: a cut cannot be seen
   [[nodiscard]] bool done() const;
   [[nodiscard]] Fields& trailers();
 

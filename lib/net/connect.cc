@@ -109,7 +109,9 @@ Task<Result<std::unique_ptr<Stream>>> connect(Loop& loop, Url url, TlsContext* t
     stream->expire_reads_after(left);
     stream->expire_writes_after(left);
     const CancelGuard guard(canceller, [&] { stream->abort(kCancelled); });
-    OPENPCC_CO_TRY(auto layer, co_await tls->handshake(*stream, url.host));
+    auto shaken = co_await tls->handshake(*stream, url.host);
+    if (guard.cancelled()) co_return cancelled_error();
+    OPENPCC_CO_TRY(auto layer, std::move(shaken));
     stream->no_read_deadline();
     stream->no_write_deadline();
     stream->use_tls(std::move(layer));
