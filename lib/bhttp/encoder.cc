@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <map>
 #include <utility>
 
 #include "base/varint.h"
@@ -45,22 +46,19 @@ std::string canonical(std::string_view name) {
   return out;
 }
 
-struct Line {
-  std::string name;        // lower case
-  std::string_view value;  // a view, so that no second copy of a user's value is made outside wiped memory
-};
+// Names in lower case, in their order; equal names in the order they came. Values are views, so that no second copy of
+// a user's value is made outside wiped memory.
+using Lines = std::multimap<std::string, std::string_view>;
 
-// Lines in order of name.
-Result<WipedBytes> encode_lines(std::vector<Line> sorted) {
+Result<WipedBytes> encode_lines(const Lines& sorted) {
   if (sorted.size() > kMaxFieldLines) return unencodable("more than 1024 field lines");
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Line& a, const Line& b) { return a.name < b.name; });
   WipedBytes lines;
-  for (const Line& line : sorted) {
-    if (!is_token(line.name)) return unencodable("a field name is not a token");
-    if (!is_field_value(line.value)) return unencodable("a field value holds control characters");
+  for (const auto& [name, value] : sorted) {
+    if (!is_token(name)) return unencodable("a field name is not a token");
+    if (!is_field_value(value)) return unencodable("a field value holds control characters");
     const size_t before = lines.size();
-    put_text(lines, line.name);
-    put_text(lines, line.value);
+    put_text(lines, name);
+    put_text(lines, value);
     if (lines.size() - before > kMaxFieldLine) return unencodable("a field line is longer than 16384 bytes");
   }
   if (lines.size() > kMaxSections) return unencodable("the field section is longer than 65536 bytes");
@@ -70,16 +68,16 @@ Result<WipedBytes> encode_lines(std::vector<Line> sorted) {
 // The header section's lines: the given fields, less those the encoder writes itself, with these.
 Result<WipedBytes> header_lines(const Fields& given, const std::vector<std::string>& trailer_names,
                                 std::optional<uint64_t> content_length) {
-  std::vector<Line> lines;
+  Lines lines;
   for (const Field& field : given) {
     std::string name = to_lower(field.name);
     if (name == "host" || name == "content-length" || name == "transfer-encoding" || name == "trailer") continue;
-    lines.push_back({std::move(name), field.value});
+    lines.emplace(std::move(name), field.value);
   }
   std::string length;
   if (content_length) {
     length = std::to_string(*content_length);
-    lines.push_back({"content-length", length});
+    lines.emplace("content-length", length);
   }
   std::vector<std::string> names;
   for (const std::string& name : trailer_names) {
@@ -90,8 +88,8 @@ Result<WipedBytes> header_lines(const Fields& given, const std::vector<std::stri
   names.erase(std::unique(names.begin(), names.end()), names.end());
   std::string announced;
   for (const std::string& name : names) announced += (announced.empty() ? "" : ",") + name;
-  if (!names.empty()) lines.push_back({"trailer", announced});
-  return encode_lines(std::move(lines));
+  if (!names.empty()) lines.emplace("trailer", announced);
+  return encode_lines(lines);
 }
 
 Status put_control(const RequestHead& head, bool indeterminate, WipedBytes& out) {
@@ -198,6 +196,8 @@ Status MessageWriter::content(ByteView data, WipedBytes& out) {
   if (state_ != State::kContent) return fail(kMisuse, "content goes between head and finish");
   const size_t most = max_chunk_data(options_.chunk_limit);
   const size_t start = out.size();
+  const size_t needed = start + data.size() + (data.size() / most + 1) * sizeof(uint64_t);
+  if (out.capacity() < needed) out.reserve(std::max(needed, 2 * out.capacity()));
   while (!data.empty()) {
     const ByteView chunk = data.first(std::min(most, data.size()));
     put_varint(out, chunk.size());
@@ -211,17 +211,17 @@ Status MessageWriter::content(ByteView data, WipedBytes& out) {
 Status MessageWriter::finish(const Fields& trailers, WipedBytes& out) {
   const State before = std::exchange(state_, State::kEnd);
   if (before != State::kContent) return fail(kMisuse, "finish comes once, after the head");
-  std::vector<Line> all;
+  Lines all;
   for (const Field& field : trailers) {
-    all.push_back({to_lower(field.name), field.value});
-    if (std::find(trailer_names_.begin(), trailer_names_.end(), all.back().name) == trailer_names_.end()) {
+    const auto line = all.emplace(to_lower(field.name), field.value);
+    if (std::find(trailer_names_.begin(), trailer_names_.end(), line->first) == trailer_names_.end()) {
       return unencodable("a trailer was not announced in the head");
     }
   }
   for (const std::string& name : trailer_names_) {
-    if (!find(trailers, name)) all.push_back({name, ""});
+    if (!find(trailers, name)) all.emplace(name, "");
   }
-  OPENPCC_TRY(const WipedBytes lines, encode_lines(std::move(all)));
+  OPENPCC_TRY(const WipedBytes lines, encode_lines(all));
   const size_t start = out.size();
   put_varint(out, 0);
   append(out, lines);

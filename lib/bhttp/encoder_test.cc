@@ -216,13 +216,13 @@ TEST(MessageWriter, RefusesCallsOutOfOrder) {
 }
 
 TEST(RoundTrip, BothFramingsOfManySizesMeanTheSame) {
-  for (const size_t size : {0, 1, 63, 64, 511, 512, 513, 1024, 16383, 16384, 100000}) {
+  for (const size_t size : {0U, 1U, 63U, 64U, 511U, 512U, 513U, 1024U, 16383U, 16384U, 100000U}) {
     SCOPED_TRACE(size);
     const std::string body(size, 'b');
     const Message known = *decode_whole(Kind::kRequest, *encode_request(kPost, as_bytes(body), 514), size);
     EXPECT_EQ(known.request->content_length, size);
     EXPECT_EQ(as_text(known.content), body);
-    for (const size_t limit : {2, 65, 514, 532, 16384}) {
+    for (const size_t limit : {2U, 65U, 514U, 532U, 16384U}) {
       const Message chunked = *written(kPost, as_bytes(body), {}, {limit, 532});
       EXPECT_EQ(chunked.request, kPost);
       EXPECT_EQ(as_text(chunked.content), body);

@@ -62,7 +62,7 @@ TEST(Rfc9292, IndeterminateLengthRequestWithPaddingMeansTheSame) {
 
 TEST(Rfc9292, EmptyContentAndTrailersMayBeCutOff) {
   const Bytes known = hex(kFigure8);
-  for (const size_t cut : {1, 2}) {
+  for (const size_t cut : {1U, 2U}) {
     const Outcome outcome = decode(Kind::kRequest, ByteView(known).first(known.size() - cut));
     EXPECT_FALSE(outcome.error) << cut;
     EXPECT_EQ(outcome.seen, decode(Kind::kRequest, known).seen) << cut;

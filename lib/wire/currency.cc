@@ -74,7 +74,7 @@ Result<Currency> Currency::from_bytes(ByteView bytes) {
 }
 
 std::array<uint8_t, 2> Currency::bytes() const {
-  const unsigned first = (value_ >> 8 << 1) | (special_ ? 1U : 0U);
+  const unsigned first = (unsigned{value_} >> 8 << 1) | (special_ ? 1U : 0U);
   return {static_cast<uint8_t>(first), static_cast<uint8_t>(value_ & 0xff)};
 }
 
