@@ -62,11 +62,12 @@ run_bench() {
   setup_packages build bench
   llama_install
   build_preset bench
-  say "benchmarks (one run, this machine: $(nproc) cores)"
-  local program
-  for program in "$root"/build/bench/bench/*_bench; do
-    "$program" "$@"
-  done
+  say "libraries (CPU time unless a row says otherwise; $(nproc) cores)"
+  "$root/build/bench/bin/openpcc_bench" "$@"
+  say "the same cipher in OpenSSL's own measurement"
+  openssl speed -evp aes-128-gcm -bytes 512 -seconds 2 2>/dev/null | tail -n 1
+  say "the whole private path against a plain call"
+  python3 -B "$root/bench/path.py"
 }
 
 run_fuzz() {
