@@ -37,6 +37,36 @@ std::string_view read_protobuf_text(std::string_view body) {
   return {};
 }
 
+// The length of the character at `at`, and whether a terminal only shows it; {1, false} for what is not UTF-8.
+std::pair<size_t, bool> character(std::string_view text, size_t at) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned first = byte(at);
+  if (first < 0x80) return {1, first >= 0x20 && first != 0x7f};
+  const size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || size > text.size() - at) return {1, false};
+  uint32_t code = first & (0xffU >> (size + 1));
+  for (size_t i = 1; i < size; ++i) {
+    if ((byte(at + i) & 0xc0) != 0x80) return {1, false};
+    code = code << 6 | (byte(at + i) & 0x3fU);
+  }
+  constexpr uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
+  if (code < kSmallest[size] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return {1, false};
+  // C1 controls (0x9b begins an escape sequence), marks of direction, line and paragraph separators.
+  const bool acts = code < 0xa0 || code == 0x61c || code == 0x200e || code == 0x200f ||
+                    (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+  return {size, !acts};
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const auto [size, harmless] = character(text, at);
+    out += harmless ? text.substr(at, size) : std::string_view(" ");
+    at += size;
+  }
+  return out;
+}
+
 }  // namespace
 
 Reply protobuf_error(int status, std::string_view message) {
@@ -65,9 +95,7 @@ std::string error_message(std::string_view content_type, ByteView body) {
   } else {
     out = text;
   }
-  for (char& c : out) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
-  }
+  out = printable(out);
   while (!out.empty() && out.back() == ' ') out.pop_back();
   return out;
 }

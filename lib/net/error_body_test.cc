@@ -19,6 +19,14 @@ TEST(ErrorBody, ReadsThem) {
     EXPECT_EQ(error_message(reply.content_type, as_bytes(reply.body)), "why") << reply.content_type;
   }
   EXPECT_EQ(error_message("", as_bytes("plain\x1b[31m\n")), "plain [31m");
+  EXPECT_EQ(error_message("", as_bytes("\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80.")),
+            "\xc3\xa4 \xe2\x82\xac \xf0\x9f\x98\x80.");
+  for (const char* acting : {"\xc2\x9b", "\x9b", "\xe2\x80\xae", "\xe2\x81\xa7", "\xe2\x80\xa8", "\xd8\x9c", "\xc0\x9b",
+                             "\xe0\x82\x9b", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xff", "\xe2\x82", "\xc3"}) {
+    const std::string shown = error_message("", as_bytes("a" + std::string(acting) + "31mb"));
+    EXPECT_TRUE(shown.starts_with("a ") && shown.ends_with(" 31mb")) << shown;
+    for (const char c : shown) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << shown;
+  }
   for (const char* broken : {"\x0a", "\x0a\x05shor", "\x0a\x02long", "\x12\x01x", "\x0a\xff\xff\xff\xff\xff"}) {
     EXPECT_EQ(error_message("application/octet-stream", as_bytes(broken)), "");
   }

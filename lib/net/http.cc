@@ -9,6 +9,12 @@ char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
 }
 
+std::string to_lower(std::string_view text) {
+  std::string out(text);
+  std::transform(out.begin(), out.end(), out.begin(), lower);
+  return out;
+}
+
 bool is_token(std::string_view name) {
   constexpr std::string_view kSigns = "!#$%&'*+-.^_`|~";
   return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
@@ -68,21 +74,23 @@ bool is_valid(const Field& field) {
 }
 
 void remove_hop_by_hop(Fields& fields) {
-  std::vector<std::string> listed;
+  std::vector<std::string> listed;  // in lower case and sorted: a peer may list thousands
   bool te_trailers = false;
   for (const Field& field : fields) {
     if (same_name(field.name, "Connection")) {
-      for_each_item(field.value, [&](std::string_view item) { listed.emplace_back(item); });
+      for_each_item(field.value, [&](std::string_view item) { listed.push_back(to_lower(item)); });
     } else if (same_name(field.name, "Te")) {
       for_each_item(field.value, [&](std::string_view item) { te_trailers |= same_name(item, "trailers"); });
     }
   }
+  std::sort(listed.begin(), listed.end());
   constexpr std::string_view kAlways[] = {
       "Connection", "Keep-Alive",        "Proxy-Connection", "Proxy-Authenticate", "Proxy-Authorization", "Te",
       "Trailer",    "Transfer-Encoding", "Upgrade"};
   std::erase_if(fields, [&](const Field& field) {
     const auto same = [&](std::string_view name) { return same_name(field.name, name); };
-    return std::any_of(std::begin(kAlways), std::end(kAlways), same) || std::any_of(listed.begin(), listed.end(), same);
+    return std::any_of(std::begin(kAlways), std::end(kAlways), same) ||
+           (!listed.empty() && std::binary_search(listed.begin(), listed.end(), to_lower(field.name)));
   });
   if (te_trailers) fields.push_back({"Te", "trailers"});
 }

@@ -10,6 +10,7 @@ Status append_head(std::string& out, std::string_view start_line, const Fields& 
   out += start_line;
   out += "\r\n";
   for (const Field& field : fields) {
+    if (same_name(field.name, "Content-Length") || same_name(field.name, "Transfer-Encoding")) continue;
     if (!is_valid(field)) return fail(kBadField, "the field '" + field.name + "' cannot be sent");
     out += field.name;
     out += ": ";

@@ -7,7 +7,8 @@
 namespace openpcc::net {
 
 // Appends start line and fields with the blank line. Fails with kBadField instead of sending one that is_valid()
-// refuses.
+// refuses. Content-Length and Transfer-Encoding among the fields are left out: what frames a message is said once, in
+// `start_line`, by who writes its body.
 [[nodiscard]] Status append_head(std::string& out, std::string_view start_line, const Fields& fields);
 // "1f\r\n"
 void append_chunk_size(std::string& out, size_t size);

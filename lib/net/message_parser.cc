@@ -1,5 +1,7 @@
 #include "net/message_parser.h"
 
+#include <algorithm>
+#include <functional>
 #include <limits>
 #include <utility>
 
@@ -19,9 +21,20 @@ std::string text(beast::string_view view) {
   return {view.data(), view.size()};
 }
 
+// "0\r\n\r\n". Beast asserts that it gets as much when it comes back to a last chunk that was not all there: fewer
+// bytes from a peer would end the process.
+constexpr size_t kShortestChunkEnd = 5;
+
+// The characters of Go's httpguts.ValidHostHeader.
+bool is_host_char(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c != 0 && std::string_view("!$%&'()*+,-.:;=[]_~").find(c) != std::string_view::npos);
+}
+
 // What both directions collect, whatever the start line.
 struct Collected {
   ParserLimits limits;
+  ByteView input;  // what the tokenizer is being given
   RequestHead request;
   ResponseHead response;
   Fields fields;
@@ -30,6 +43,8 @@ struct Collected {
   std::optional<Error> refused;
   size_t size = 0;  // bytes of the fields so far, of the head or of the trailers
   size_t hosts = 0;
+  size_t lengths = 0;
+  uint64_t chunk_left = 0;  // bytes missing of the chunk that is being read
   bool head_done = false;
   bool http11 = false;
 
@@ -44,16 +59,33 @@ struct Collected {
     if (size > limits.max_head) refuse(ec, kTooLarge, "the start line is larger than the limit");
   }
 
+  // RFC 9112 §5.2, obs-fold. Beast joins the lines in a buffer of its own, unless the first ones are empty.
+  [[nodiscard]] bool is_folded(beast::string_view name, beast::string_view value) const {
+    const auto* const begin = reinterpret_cast<const char*>(input.data());
+    const std::less<> before;
+    if (before(value.data(), begin) || before(begin + input.size(), value.data() + value.size())) return true;
+    return std::any_of(name.data() + name.size(), value.data(), [](char c) { return c == '\r' || c == '\n'; });
+  }
+
   void field(beast::string_view name, beast::string_view value, error_code& ec) {
     Fields& target = head_done ? trailers : fields;
     size += name.size() + value.size() + 4;
     if (size > limits.max_head || target.size() >= limits.max_fields) {
       return refuse(ec, kTooLarge, "the fields are larger than the limit");
     }
+    if (is_folded(name, value)) return refuse(ec, kBadHttp, "a field over several lines");
+    if (!head_done && beast::iequals(name, "Content-Length")) {
+      // Beast also takes the same number twice, in one field or in two.
+      const bool digits = std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+      if (++lengths > 1 || !digits) return refuse(ec, kBadHttp, "not exactly one Content-Length");
+    }
     if (!head_done && beast::iequals(name, "Transfer-Encoding") && (!http11 || !beast::iequals(value, "chunked"))) {
       return refuse(ec, kBadHttp, "a transfer encoding other than chunked");
     }
-    if (!head_done && beast::iequals(name, "Host")) ++hosts;
+    if (!head_done && beast::iequals(name, "Host")) {
+      ++hosts;
+      if (!std::all_of(value.begin(), value.end(), is_host_char)) return refuse(ec, kBadHttp, "a malformed Host field");
+    }
     target.push_back({text(name), text(value)});
     if (!is_valid(target.back())) refuse(ec, kBadHttp, "a field with a control character");
   }
@@ -108,9 +140,12 @@ class Tokenizer final : public http::basic_parser<isRequest> {
     collected_.body = as_bytes({body.data(), body.size()});
     return body.size();
   }
-  void on_chunk_header_impl(std::uint64_t, beast::string_view, error_code&) override {}
+  void on_chunk_header_impl(std::uint64_t size, beast::string_view, error_code&) override {
+    collected_.chunk_left = size;
+  }
   std::size_t on_chunk_body_impl(std::uint64_t, beast::string_view body, error_code&) override {
     collected_.body = as_bytes({body.data(), body.size()});
+    collected_.chunk_left -= body.size();
     return body.size();
   }
   void on_finish_impl(error_code&) override {}
@@ -171,7 +206,10 @@ Result<MessageParser::Progress> MessageParser::feed(ByteView bytes) {
   while (!done() && progress.consumed < bytes.size()) {
     const ByteView rest = bytes.subspan(progress.consumed);
     const bool had_head = head_done();
+    if (had_head && chunked() && core.collected.chunk_left == 0 && rest[0] == '0' && rest.size() < kShortestChunkEnd)
+      break;
     core.collected.body = {};
+    core.collected.input = rest;
     error_code ec;
     const size_t used =
         core.with([&](auto& tokenizer) { return tokenizer.put(boost::asio::buffer(rest.data(), rest.size()), ec); });

@@ -1,8 +1,9 @@
 // message_parser.h - one HTTP/1.1 message, byte by byte if need be (RFC 9112), on the tokenizer of Boost.Beast.
 //
 // Sans-IO; the bytes come from a peer and are hostile. Beyond Beast it refuses what two programs could read
-// differently: a Transfer-Encoding other than exactly "chunked", one in HTTP/1.0, a request with none or several Host
-// fields, a target that does not start with '/'. It counts the bytes of all fields, trailers too, and the fields. A
+// differently: a Transfer-Encoding other than exactly "chunked", one in HTTP/1.0, a request with none, several or
+// malformed Host fields, several Content-Lengths or a list of them, a field over several lines, a target that does not
+// start with '/'. It counts the bytes of all fields, trailers too, and the fields. A
 // head that was parsed is kept apart from the trailers. After an error every further call gives that error.
 #pragma once
 

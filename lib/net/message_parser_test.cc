@@ -70,6 +70,21 @@ TEST(MessageParser, ChunkedWithTrailersAtEverySplit) {
   }
 }
 
+TEST(MessageParser, AnEmptyChunkedBodyAtEverySplit) {
+  for (const std::string_view last : {"0\r\n\r\n", "0;x=y\r\n\r\n", "000\r\nX: y\r\n\r\n"}) {
+    const std::string text = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(last);
+    for (size_t step = 1; step <= text.size(); ++step) {
+      const auto got = parse_request(text + "GET", step);
+      ASSERT_TRUE(got) << step << ": " << got.error().message;
+      EXPECT_EQ(got->body, "");
+      EXPECT_EQ(got->behind, "GET");
+      if (step < text.size()) {
+        EXPECT_EQ(parse_request(text.substr(0, step), 1).error().code, kCutOff);
+      }
+    }
+  }
+}
+
 TEST(MessageParser, EveryTruncationIsAnErrorAndNeverACleanEnd) {
   for (const auto text : {kChunked, kLength}) {
     for (size_t n = 0; n < text.size(); ++n) {
@@ -107,6 +122,13 @@ TEST(MessageParser, RefusesWhatCouldBeReadInTwoWays) {
       "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5, 5\r\n\r\nhello",
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+      "POST / HTTP/1.1\r\nHost: a\r\nX: y\r\n Content-Length: 5\r\n\r\nhello",
+      "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\r\n\tchunked\r\n\r\n0\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX:\r\n \r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a/@b\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x5\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length : 5\r\n\r\n",
@@ -132,11 +154,21 @@ TEST(MessageParser, RefusesWhatCouldBeReadInTwoWays) {
   }
 }
 
+TEST(MessageParser, RefusesResponsesThatCouldBeReadInTwoWays) {
+  for (const char* fields : {"Content-Length: 2, 2\r\n", "Content-Length: 2\r\nContent-Length: 2\r\n",
+                             "X: y\r\n Content-Length: 2\r\n", "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"}) {
+    const auto got = parse_response("HTTP/1.1 200 OK\r\n" + std::string(fields) + "\r\nok");
+    ASSERT_FALSE(got) << fields;
+    EXPECT_EQ(got.error().code, kBadHttp) << fields;
+  }
+}
+
 TEST(MessageParser, RefusesBadChunks) {
   const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-  for (const char* body : {"x\r\n", "-5\r\nhello\r\n", "\r\n", "5hello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n",
-                           "11111111111111111\r\nx", "5;\x01\r\nhello\r\n", "0x5\r\nhello\r\n",
-                           "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n", "5\r\nhello\r\n0\r\nbad line\r\n\r\n"}) {
+  for (const char* body :
+       {"x\r\n", "-5\r\nhello\r\n", "\r\n", "5hello\r\n", "5\r\nhelloX\r\n", "5\r\nhello\n0\r\n\r\n",
+        "11111111111111111\r\nx", "5;\x01\r\nhello\r\n", "0x5\r\nhello\r\n", "5\r\nhello\r\n0\r\nX: y\r\n z\r\n\r\n",
+        "5\r\nhello\r\n0\r\nContent-Length: 5\r\n\r\n", "5\r\nhello\r\n0\r\nbad line\r\n\r\n"}) {
     for (const size_t step : {size_t{1}, size_t{1000}}) {
       const auto got = parse_request(head + body + "\r\n\r\n", step);
       ASSERT_FALSE(got) << body;
