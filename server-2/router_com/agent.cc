@@ -62,7 +62,8 @@ Result<Bytes> Agent::next_event(bool shutdown) {
 net::Task<Status> Agent::send(bool shutdown) {
   OPENPCC_CO_TRY(const Bytes body, next_event(shutdown));
   OPENPCC_CO_TRY(const auto exchange, co_await client_.open(events_url_));
-  OPENPCC_CO_TRY_STATUS(co_await exchange->send(post_head(events_url_), body));
+  const net::RequestHead head = post_head(events_url_);
+  OPENPCC_CO_TRY_STATUS(co_await exchange->send(head, body));
   OPENPCC_CO_TRY(const net::ResponseHead* answer, co_await exchange->read_head());
   const int status = answer->status;
   const std::string content_type(net::field_or_empty(answer->fields, "Content-Type"));

@@ -69,12 +69,14 @@ net::Task<net::Reply> NodeHandler::health() {
 net::Task<void> NodeHandler::generate(net::Exchange& exchange) {
   Bytes rek_point = state_.rek_point();
   if (rek_point.empty()) {
-    (void)co_await exchange.respond(net::protobuf_error(503, "the node is starting"), one_field("Retry-After", "1"));
+    const net::Reply reply = net::protobuf_error(503, "the node is starting");
+    (void)co_await exchange.respond(reply, one_field("Retry-After", "1"));
     co_return;
   }
   auto request = check(exchange.request().fields);
   if (!request) {
-    (void)co_await exchange.respond(net::protobuf_error(400, request.error()));
+    const net::Reply reply = net::protobuf_error(400, request.error());
+    (void)co_await exchange.respond(reply);
     co_return;
   }
   request->rek_point = std::move(rek_point);
@@ -84,18 +86,20 @@ net::Task<void> NodeHandler::generate(net::Exchange& exchange) {
 net::Task<void> NodeHandler::handle(net::Exchange& exchange) {
   const net::RequestHead& head = exchange.request();
   if (net::field_or_empty(head.fields, "X-Confsec-Ping") == "routercom") {
-    (void)co_await exchange.respond(plain_reply(200, "routercom"));
+    const net::Reply reply = plain_reply(200, "routercom");
+    (void)co_await exchange.respond(reply);
     co_return;
   }
+  if (head.method == "POST") co_return co_await generate(exchange);
   const bool is_health = path_of(head) == "/_health";
   if (is_health && (head.method == "GET" || head.method == "HEAD")) {
     const net::Reply reply = co_await health();
     (void)co_await exchange.respond(reply);
     co_return;
   }
-  if (head.method == "POST" && !is_health) co_return co_await generate(exchange);
-  (void)co_await exchange.respond(plain_reply(405, "Method Not Allowed\n"),
-                                  one_field("Allow", is_health ? "GET, HEAD" : "POST"));
+  const net::Reply refusal = plain_reply(405, "Method Not Allowed\n");
+  const net::Fields allow = one_field("Allow", is_health ? "GET, HEAD, POST" : "POST");
+  (void)co_await exchange.respond(refusal, allow);
 }
 
 }  // namespace openpcc::router_com

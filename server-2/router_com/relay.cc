@@ -12,7 +12,7 @@ namespace {
 constexpr auto kEndLimit = std::chrono::seconds(5);
 constexpr size_t kReadSize = 32 * 1024;
 
-// Built outside of coroutines: g++ 12 takes no initializer lists inside them.
+// Built outside of coroutines: g++ 12 takes no initializer lists inside them, and destroys some temporaries twice.
 net::ResponseHead answer_head(const std::string& media_type) {
   return {.status = 200, .fields = {{"Content-Type", media_type}, {"Trailer", "X-Refund-Amount"}}};
 }
@@ -25,6 +25,10 @@ Bytes head_message(const RelayRequest& request) {
                                             .encapsulated_key = request.encapsulated_key,
                                             .rek_point = request.rek_point,
                                             .credit_amount = request.credit_amount});
+}
+net::Reply failure_reply(bool undecryptable) {
+  if (undecryptable) return net::protobuf_error(400, "failed to decapsulate encrypted request");
+  return net::protobuf_error(500, "internal server error");
 }
 net::Fields retry_soon() {
   return {{"Retry-After", "1"}};
@@ -86,6 +90,7 @@ class Relay {
   bool uploaded_ = false;     // the worker has the whole body
   bool client_gone_ = false;  // nobody is left to answer
   bool finished_ = false;     // the answer went out whole
+  bool worker_closed_ = false;
 };
 
 net::Task<bool> Relay::write(ByteView bytes) {
@@ -152,6 +157,7 @@ void Relay::lose_client() {
 
 // The worker may be anywhere, also in the middle of a long prompt: its parent ends it.
 void Relay::close_worker() {
+  if (std::exchange(worker_closed_, true)) return;
   link_.stop(id_);
   boost::system::error_code ignored;
   socket_.close(ignored);
@@ -173,8 +179,9 @@ net::Task<bool> Relay::pass_on(OutputCollector& output) {
     if (!co_await exchange_.write_piece(data)) co_return false;
   }
   if (!output.footer) co_return true;
+  const net::Fields trailers = refund_trailer(output.refund);
   finished_ = true;
-  if (!co_await exchange_.finish(refund_trailer(output.refund))) finished_ = false;
+  if (!co_await exchange_.finish(trailers)) finished_ = false;
   co_return false;
 }
 
@@ -201,8 +208,8 @@ net::Task<void> Relay::no_answer() {
   if (client_gone_) co_return;
   const bool undecryptable = code && *code == worker::kExitNotDecrypted;
   if (!undecryptable) spdlog::error("a worker ended without an answer ({})", code ? std::to_string(*code) : "unknown");
-  (void)co_await exchange_.respond(undecryptable ? net::protobuf_error(400, "failed to decapsulate encrypted request")
-                                                 : net::protobuf_error(500, "internal server error"));
+  const net::Reply reply = failure_reply(undecryptable);
+  (void)co_await exchange_.respond(reply);
 }
 
 net::Task<void> Relay::run(const RelayRequest& request) {
@@ -227,8 +234,9 @@ net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link
   auto worker = co_await link.start();
   if (!worker) {
     if (worker.error().code != kBusy) spdlog::error("{}", worker.error().message);
-    const char* message = worker.error().code == kBusy ? "all workers are busy" : "no worker is available";
-    (void)co_await exchange.respond(net::protobuf_error(503, message), retry_soon());
+    const net::Reply reply =
+        net::protobuf_error(503, worker.error().code == kBusy ? "all workers are busy" : "no worker is available");
+    (void)co_await exchange.respond(reply, retry_soon());
     co_return;
   }
   Relay one(loop, exchange, link, std::move(*worker));

@@ -1,0 +1,96 @@
+// stub_worker_for_testing.h - stands in for compute_worker's parent: each child is a function run on a thread.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include "process/message.h"
+#include "process/unix_socket.h"
+#include "worker/protocol.h"
+
+namespace openpcc::router_com {
+
+class StubWorker {
+ public:
+  // Gets the child's end of the socket; returns the exit status that the parent reports.
+  using Child = std::function<int(int socket)>;
+
+  StubWorker(const std::string& path, Child child) : child_(std::move(child)) {
+    listener_ = std::move(process::listen_unix(path, ::geteuid()).value());
+    thread_ = std::thread([this] { run(); });
+  }
+  ~StubWorker() {
+    stopping = true;
+    thread_.join();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  std::atomic<bool> busy = false;
+  std::atomic<bool> fails = false;
+  std::atomic<int> started = 0;
+  std::atomic<int> stopped = 0;
+  std::atomic<bool> stopping = false;
+
+ private:
+  using Type = worker::ControlType;
+
+  void run() {
+    while (!stopping) {
+      auto connection = process::accept_unix(listener_.get(), process::within(std::chrono::milliseconds(10)));
+      if (!connection) continue;
+      serve(connection->get());
+      for (auto& [id, socket] : children_) ::shutdown(socket, SHUT_RDWR);
+      children_.clear();
+    }
+  }
+
+  void serve(int connection) {
+    while (!stopping) {
+      const auto message = process::receive_message(connection, 100, process::within(std::chrono::milliseconds(10)));
+      if (!message && message.error().code == process::kTimeout) continue;
+      if (!message) return;
+      const auto control = worker::parse_control(message->body).value();
+      if (control.type == Type::kPing) send(connection, {.type = Type::kPong, .tag = control.tag, .engine = "stub"});
+      if (control.type == Type::kStop) stop(control.child);
+      if (control.type == Type::kStart) start(connection, control.tag);
+    }
+  }
+
+  void start(int connection, uint32_t tag) {
+    if (busy || fails) return send(connection, {.type = busy ? Type::kBusy : Type::kFailed, .tag = tag});
+    auto pair = std::move(process::socket_pair().value());
+    const uint64_t id = next_id_++;
+    ++started;
+    const int mine = pair.second.release();
+    children_[id] = mine;
+    send(connection, {.type = Type::kStarted, .tag = tag, .child = id}, pair.first.get());
+    threads_.emplace_back([this, connection, id, mine] {
+      const int code = child_(mine);
+      ::close(mine);
+      send(connection, {.type = Type::kEnded, .child = id, .by_signal = code < 0, .code = std::abs(code)});
+    });
+  }
+
+  void stop(uint64_t id) {
+    ++stopped;
+    if (const auto found = children_.find(id); found != children_.end()) ::shutdown(found->second, SHUT_RDWR);
+  }
+
+  void send(int connection, const worker::ControlMessage& message, int fd = -1) {
+    const std::lock_guard lock(mutex_);
+    (void)process::send_message(connection, worker::encode(message), process::within(std::chrono::seconds(1)), fd);
+  }
+
+  Child child_;
+  process::UniqueFd listener_;
+  std::mutex mutex_;
+  std::map<uint64_t, int> children_;
+  uint64_t next_id_ = 1;
+  std::vector<std::thread> threads_;
+  std::thread thread_;
+};
+
+}  // namespace openpcc::router_com
