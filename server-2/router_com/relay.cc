@@ -172,16 +172,14 @@ net::Task<bool> Relay::pass_on(OutputCollector& output) {
       // An answer before the end of the question: the rest of it is not wanted.
       co_await stop_upload();
     }
-    if (!co_await exchange_.start(head, std::nullopt)) co_return false;
+    if (!exchange_.start(head, std::nullopt)) co_return false;
+    if (output.data.empty() && !output.footer && !co_await exchange_.flush()) co_return false;
   }
-  if (!output.data.empty()) {
-    const Bytes data = std::exchange(output.data, {});
-    if (!co_await exchange_.write_piece(data)) co_return false;
-  }
-  if (!output.footer) co_return true;
+  const Bytes data = std::exchange(output.data, {});
+  if (!output.footer) co_return data.empty() || co_await exchange_.write_piece(data);
   const net::Fields trailers = refund_trailer(output.refund);
   finished_ = true;
-  if (!co_await exchange_.finish(trailers)) finished_ = false;
+  if (!co_await exchange_.finish(data, trailers)) finished_ = false;
   co_return false;
 }
 
