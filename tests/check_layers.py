@@ -22,7 +22,7 @@ SAME_FLOOR = {
     ("engine", "net"): "the http engine speaks HTTP to a server on loopback",
 }
 # Folders whose .cc files may use Asio; in headers it appears only in lib/net.
-ASIO_SOURCES = ("lib/net/", "server-1/", "server-2/router_com/", "tests/", "client/")
+ASIO_SOURCES = ("lib/net/", "server-1/", "server-2/router_com/", "bench/", "client/")
 
 
 def owner(path):
