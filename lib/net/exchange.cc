@@ -59,11 +59,15 @@ Task<Result<ByteView>> Exchange::read_piece() {
     OPENPCC_CO_TRY_STATUS(co_await stream_.write(parts));
   }
   expects_continue_ = false;
-  co_return co_await reader_.read_piece(parser_);
+  auto piece = co_await reader_.read_piece(parser_);
+  if (piece) body_read_ += piece->size();
+  co_return piece;
 }
 
 std::optional<Result<ByteView>> Exchange::buffered_piece() {
-  return reader_.buffered_piece(parser_);
+  auto piece = reader_.buffered_piece(parser_);
+  if (piece && *piece) body_read_ += (*piece)->size();
+  return piece;
 }
 
 Task<Result<Bytes>> Exchange::read_all(size_t max_size) {
@@ -86,9 +90,17 @@ bool Exchange::body_allowed(int status) const {
   return parser_.request_head().method != "HEAD" && status >= 200 && status != 204 && status != 304;
 }
 
+// A client that is not told "close" may use the connection again, so say it where the rest of its body is not going to
+// be read. A chunked body under way may be short or long: it gets the benefit of the doubt if it is still being read.
+bool Exchange::will_drain(bool whole) const {
+  if (expects_continue_) return false;  // whether the body will follow is the client's secret
+  if (const auto length = parser_.content_length()) return *length - body_read_ <= kDrain;
+  return !whole;
+}
+
 Status Exchange::append_response_head(const ResponseHead& head, std::optional<uint64_t> length, bool whole) {
   out_.clear();
-  if (!parser_.done() && !whole) keep_alive_ = keep_alive_ && !reading_stopped_;
+  if (!parser_.done() && !will_drain(whole)) keep_alive_ = false;
   const bool http11 = parser_.http11();
   chunked_ = !length && http11 && head.status != 204 && head.status != 304;
   if (!length && !http11) keep_alive_ = false;  // the body ends with the connection

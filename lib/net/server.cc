@@ -11,7 +11,6 @@ class ServerConnection;
 
 namespace {
 
-constexpr uint64_t kDrain = 256 * 1024;  // of a body nobody read, to keep the connection (as Go does)
 constexpr std::chrono::seconds kDrainTime{5};
 constexpr std::chrono::milliseconds kLinger{500};      // to let a client read the answer before the reset
 constexpr std::chrono::milliseconds kAcceptPause{10};  // while there are too many connections or no descriptors
@@ -91,7 +90,7 @@ class ServerConnection {
     Exchange exchange(stream_, reader_, parser, state_->options, !shard_.stopping);
     if (find_field(parser.request_head().fields, "Expect") != nullptr && !exchange.expects_continue_ &&
         !parser.done()) {
-      exchange.keep_alive_ = false;  // whether the body will follow is the client's secret
+      exchange.keep_alive_ = false;
       co_return co_await end(exchange, parser, text_error(417, "Expectation Failed"));
     }
     try {
@@ -115,10 +114,10 @@ class ServerConnection {
       stream_.reset();
       co_return false;
     }
-    if (exchange.keep_alive_ && !exchange.reading_stopped_ && !exchange.expects_continue_) {
+    if (exchange.keep_alive_) {
       uint64_t drained = 0;
       stream_.expire_reads_after(std::min<Clock::duration>(state_->options.read_timeout, kDrainTime));
-      while (!parser.done() && drained <= kDrain) {
+      while (!parser.done() && drained <= Exchange::kDrain) {
         const auto piece = co_await reader_.read_piece(parser);
         if (!piece) break;
         drained += piece->size();
@@ -147,7 +146,7 @@ class ServerConnection {
     stream_.end_writing();
     stream_.expire_reads_after(kLinger);
     Bytes sink(MessageReader::kReserved);
-    for (uint64_t seen = 0; seen < 64 * kDrain;) {
+    for (uint64_t seen = 0; seen < 64 * Exchange::kDrain;) {
       const auto count = co_await stream_.read_some(sink);
       if (!count || *count == 0) co_return;
       seen += *count;

@@ -37,7 +37,7 @@ class Exchange {
   [[nodiscard]] std::optional<Result<ByteView>> buffered_piece();
   // The whole body; more than `max_size` bytes is kTooLarge.
   [[nodiscard]] Task<Result<Bytes>> read_all(size_t max_size);
-  // Makes a read_piece() of another coroutine return kCancelled. The connection will be closed after the response.
+  // Makes a read_piece() of another coroutine return kCancelled, and every later one.
   void stop_reading();
   [[nodiscard]] const Fields& trailers() const;  // of the request, once its body is complete
 
@@ -62,12 +62,15 @@ class Exchange {
 
  private:
   friend class ServerConnection;
+  // What is read of a body that the handler left, to keep the connection (as much as Go's server).
+  static constexpr uint64_t kDrain = 256 * 1024;
   enum class State { kNone, kStarted, kDone, kAbandoned };
   Exchange(Stream& stream, MessageReader& reader, MessageParser& parser, const ServerOptions& options, bool keep_alive);
   [[nodiscard]] Status append_response_head(const ResponseHead& head, std::optional<uint64_t> length, bool whole);
   [[nodiscard]] Task<Status> write_out(ByteView body, std::string_view behind);
   [[nodiscard]] Status add_piece(ByteView piece);
   [[nodiscard]] bool body_allowed(int status) const;
+  [[nodiscard]] bool will_drain(bool whole) const;
 
   Stream& stream_;
   MessageReader& reader_;
@@ -79,6 +82,7 @@ class Exchange {
   bool chunked_ = false;
   bool no_body_ = false;
   std::optional<uint64_t> left_;
+  uint64_t body_read_ = 0;
   bool keep_alive_;
   bool expects_continue_ = false;
   bool reading_stopped_ = false;
