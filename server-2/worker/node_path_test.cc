@@ -1,0 +1,211 @@
+// The real parent with real children, against a broker with a software key: what isolation between requests is made of.
+#include <gtest/gtest.h>
+#include <poll.h>
+
+#include <csignal>
+#include <fstream>
+#include <set>
+
+#include "broker/protocol.h"
+#include "process/testing.h"
+#include "worker/child_testing.h"
+#include "worker/parent.h"
+
+namespace openpcc::worker {
+namespace {
+
+using namespace std::chrono_literals;
+using process::UniqueFd;
+using process::within;
+
+// Says the pid of its process; "wait": then does nothing for long; "crash".
+Result<std::optional<engine::Usage>> tell_pid(const engine::Request& request, engine::ResponseSink& sink) {
+  const std::string_view body = as_text(request.body);
+  if (body.find("crash") != std::string_view::npos) ::raise(SIGSEGV);
+  OPENPCC_TRY_STATUS(sink.head(200, {}, std::nullopt));
+  OPENPCC_TRY_STATUS(sink.content(as_bytes(std::to_string(::getpid()))));
+  if (body.find("wait") != std::string_view::npos) ::sleep(20);
+  return engine::Usage{.input_tokens = 1, .output_tokens = 1};
+}
+
+// Serves offered pairs in a process of its own, as tpm_broker does.
+pid_t start_broker(const std::string& path) {
+  auto listener = process::listen_unix(path, ::geteuid());
+  (void)test_rek();  // made before the fork: both sides have the same
+  const pid_t pid = ::fork();
+  if (pid != 0) return pid;
+  const auto control = process::accept_unix(listener->get(), within(10s));
+  while (control) {
+    const auto pair = broker::receive_pair(control->get(), within(60s));
+    if (!pair) ::_exit(0);
+    answer_as_broker(pair->get());
+  }
+  ::_exit(1);
+}
+
+class NodePath : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const std::string path = directory_.file("w"), broker_path = directory_.file("b");
+    broker_ = start_broker(broker_path);
+    auto listener = process::listen_unix(path, ::geteuid());
+    parent_ = ::fork();
+    if (parent_ == 0) {
+      const int keep[] = {listener->get()};
+      if (!process::close_all_but(keep)) ::_exit(2);
+      LambdaEngine engine(tell_pid);
+      const ChildOptions child{
+          .models = {"m"}, .badge_key = {}, .engine = &engine, .noop = &engine, .ask_broker = [](int fd, ByteView enc) {
+            return broker::zgen_over(fd, enc);
+          }};
+      const BrokerLink link{
+          .connect = [&] { return process::connect_unix(broker_path, process::Clock::now()); },
+          .offer_pair = [](int control, int end) { return broker::offer_pair(control, end, within(1s)); }};
+      auto parent = Parent::create(
+          std::move(*listener), {.router_com_uid = ::geteuid()},
+          [&](UniqueFd router, UniqueFd broker) {
+            return serve_one_request(child, std::move(router), std::move(broker));
+          },
+          link);
+      ::_exit(parent && parent->run() ? 0 : 1);
+    }
+    control_ = std::move(process::connect_unix(path, within(5s)).value());
+  }
+  void TearDown() override {
+    for (const pid_t pid : {parent_, broker_}) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, nullptr, 0);
+    }
+  }
+  ControlMessage next(UniqueFd* fd = nullptr) {
+    auto message = process::receive_message(control_.get(), kMaxControlMessage, within(10s));
+    EXPECT_TRUE(message.has_value());
+    if (fd != nullptr) *fd = std::move(message->fd);
+    return parse_control(message->body).value();
+  }
+  UniqueFd start_child(uint64_t& id) {
+    UniqueFd fd;
+    (void)process::send_message(control_.get(), encode(ControlMessage{.type = ControlType::kStart, .tag = 1}),
+                                within(1s));
+    const ControlMessage started = next(&fd);
+    EXPECT_EQ(started.type, ControlType::kStarted);
+    id = started.child;
+    return fd;
+  }
+  // One whole request.
+  Answered ask(std::string_view text) {
+    const auto request = seal_for_test(chat_head(), chat_body(text, true));
+    uint64_t id = 0;
+    const UniqueFd router = start_child(id);
+    send_request(router.get(), request);
+    Answered answered;
+    collect(router.get(), request, answered);
+    const ControlMessage ended = next();
+    EXPECT_EQ(ended.type, ControlType::kEnded);
+    answered.exit = ended.by_signal ? 1000 + ended.code : ended.code;
+    return answered;
+  }
+
+  process::TemporaryDirectory directory_;
+  UniqueFd control_;
+  pid_t parent_ = 0;
+  pid_t broker_ = 0;
+};
+
+// Whether a process's readable memory holds these bytes.
+bool holds(pid_t pid, std::string_view needle) {
+  std::ifstream maps("/proc/" + std::to_string(pid) + "/maps");
+  std::ifstream memory("/proc/" + std::to_string(pid) + "/mem", std::ios::binary);
+  EXPECT_TRUE(maps.good() && memory.good());
+  for (std::string line; std::getline(maps, line);) {
+    uint64_t begin = 0, end = 0;
+    char mode[5] = {};
+    if (std::sscanf(line.c_str(), "%lx-%lx %4s", &begin, &end, mode) != 3 || mode[0] != 'r') continue;
+    if (line.ends_with("[vvar]") || line.ends_with("[vsyscall]") || end - begin > (uint64_t{1} << 30)) continue;
+    std::string bytes(end - begin, '\0');
+    memory.clear();
+    memory.seekg(static_cast<std::streamoff>(begin));
+    memory.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    if (bytes.find(needle) != std::string::npos) return true;
+  }
+  return false;
+}
+
+std::vector<pid_t> children_of(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/task/" + std::to_string(pid) + "/children");
+  std::vector<pid_t> out;
+  for (pid_t child = 0; file >> child;) out.push_back(child);
+  return out;
+}
+
+// Made at run time, after the parent was forked: no copy of it is in the program.
+std::string canary() {
+  Bytes random(16);
+  EXPECT_TRUE(system_random(random).has_value());
+  return "canary" + to_hex(random);
+}
+
+TEST_F(NodePath, SealedIn_SealedOut) {
+  const auto answered = ask("hello");
+  EXPECT_EQ(answered.exit, 0);
+  ASSERT_TRUE(answered.opened.has_value()) << answered.opened.error().message;
+  EXPECT_EQ(answered.head.status, 200);
+  EXPECT_TRUE(answered.footer);
+  EXPECT_TRUE(answered.refund.has_value());
+}
+
+TEST_F(NodePath, NoProcessServesTwoRequests) {
+  std::set<std::string> pids;
+  for (int i = 0; i < 10; ++i) pids.insert(ask("hello").content);
+  EXPECT_EQ(pids.size(), 10U);
+  EXPECT_FALSE(pids.contains(std::to_string(parent_)));
+  EXPECT_TRUE(children_of(parent_).empty());
+}
+
+TEST_F(NodePath, TheParentNeverHoldsPlaintext) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "skipped: the sanitizer's shadow memory is too large to search";
+#endif
+  const std::string secret = canary();
+  const auto request = seal_for_test(chat_head(), chat_body("wait " + secret, true));
+  uint64_t id = 0;
+  const UniqueFd router = start_child(id);
+  send_request(router.get(), request);
+  Bytes first(1);
+  ASSERT_TRUE(process::receive_exactly(router.get(), first, within(5s)).has_value()) << "the engine has the request";
+  const auto children = children_of(parent_);
+  ASSERT_EQ(children.size(), 1U);
+  EXPECT_TRUE(holds(children[0], secret)) << "or this search finds nothing at all";
+  EXPECT_FALSE(holds(parent_, secret));
+  EXPECT_FALSE(holds(broker_, secret));
+  (void)process::send_message(control_.get(), encode(ControlMessage{.type = ControlType::kStop, .child = id}),
+                              within(1s));
+  EXPECT_EQ(next().type, ControlType::kEnded);
+  EXPECT_FALSE(holds(parent_, secret)) << "also not when the child is gone";
+  EXPECT_EQ(ask("the next request").exit, 0);
+}
+
+TEST_F(NodePath, AStoppedRequestIsGoneWithin100Milliseconds) {
+  const auto request = seal_for_test(chat_head(), chat_body("wait", true));
+  uint64_t id = 0;
+  const UniqueFd router = start_child(id);
+  send_request(router.get(), request);
+  Bytes first(1);
+  ASSERT_TRUE(process::receive_exactly(router.get(), first, within(5s)).has_value());
+  const auto stopped = process::Clock::now();
+  (void)process::send_message(control_.get(), encode(ControlMessage{.type = ControlType::kStop, .child = id}),
+                              within(1s));
+  EXPECT_EQ(next().type, ControlType::kEnded);
+  EXPECT_LT(process::Clock::now() - stopped, 100ms);
+  EXPECT_TRUE(children_of(parent_).empty());
+}
+
+TEST_F(NodePath, ACrashTakesOneRequestAlone) {
+  const auto crashed = ask("crash");
+  EXPECT_NE(crashed.exit, 0);
+  EXPECT_FALSE(crashed.header.has_value());
+  EXPECT_EQ(ask("hello").exit, 0);
+}
+
+}  // namespace
+}  // namespace openpcc::worker
