@@ -232,8 +232,11 @@ Status Decoder::finish() {
   if (error_) return std::unexpected(*error_);
   if (state_ == State::kFinished) return fail(kMisuse, "finish comes once");
   Status status = check_end();
-  if (!status) error_ = status.error();
-  state_ = State::kFinished;
+  if (status) {
+    state_ = State::kFinished;
+  } else {
+    error_ = status.error();
+  }
   return status;
 }
 

@@ -133,7 +133,10 @@ Status Decoder::on_trailer_field(std::string_view value) {
     std::string name = to_lower(trim(value.substr(0, comma)));
     if (!is_trailer_name(name)) return stop(kMalformed, text_start_, "the trailer field names what no trailer may be");
     auto& names = trailer_names_;
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(std::move(name));
+    if (std::find(names.begin(), names.end(), name) == names.end()) {
+      if (names.size() == kMaxTrailerNames) return stop(kTooLarge, text_start_, "more than 256 trailers are announced");
+      names.push_back(std::move(name));
+    }
     if (comma == std::string_view::npos) return {};
     value.remove_prefix(comma + 1);
   }

@@ -161,6 +161,17 @@ TEST(Decoder, IsDeadAfterTheFirstError) {
   EXPECT_EQ(seen.order, "");
 }
 
+TEST(Decoder, HasNotEndedWhenItWasCut) {
+  Recorder seen;
+  Decoder decoder(Kind::kRequest, seen);
+  const WipedBytes bytes = *encode_request(post(), as_bytes("abc"));
+  const size_t cut = as_text(bytes).rfind("abc") + 1;
+  ASSERT_TRUE(decoder.feed(ByteView(bytes).first(cut)));
+  EXPECT_EQ(decoder.finish().error().code, kTruncated);
+  EXPECT_FALSE(decoder.message_ended());
+  EXPECT_EQ(decoder.feed(ByteView(bytes).subspan(cut)).error().code, kTruncated);
+}
+
 TEST(Decoder, TakesNothingAfterFinish) {
   Recorder seen;
   Decoder decoder(Kind::kRequest, seen);

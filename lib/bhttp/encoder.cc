@@ -86,6 +86,7 @@ Result<WipedBytes> header_lines(const Fields& given, const std::vector<std::stri
   }
   std::sort(names.begin(), names.end());
   names.erase(std::unique(names.begin(), names.end()), names.end());
+  if (names.size() > kMaxTrailerNames) return unencodable("more than 256 trailers are announced");
   std::string announced;
   for (const std::string& name : names) announced += (announced.empty() ? "" : ",") + name;
   if (!names.empty()) lines.emplace("trailer", announced);

@@ -59,6 +59,7 @@ inline constexpr size_t kMaxFieldLine = 16384;  // name, value and both length p
 inline constexpr size_t kMaxSections =
     65536;  // header sections of a message, informational ones included; the trailer section apart
 inline constexpr size_t kMaxFieldLines = 1024;   // counted in the same way
+inline constexpr size_t kMaxTrailerNames = 256;  // announced by one `trailer` field
 inline constexpr size_t kMaxInformational = 16;  // informational responses before the final one
 
 // The value of the first field of that name, in lower case; nothing when there is none. Valid while `fields` is.

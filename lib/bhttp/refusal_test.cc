@@ -173,7 +173,11 @@ TEST(Refuses, WhatIsBeyondTheCaps) {
   EXPECT_FALSE(decode(Kind::kRequest, as_bytes(indeterminate(four))).error);
   const std::string trailers = indeterminate("", zeros(2)) + largest;
   std::string informational = number(3) + number(103) + four + zeros(1) + number(200) + line("a", "");
-  check({{"line one byte too long", known(line("a", std::string(kMaxFieldLine - 3, 'v'))), kTooLarge, 14 + 4 + 2},
+  std::string names = "x0";  // their number is squared in the work
+  for (size_t i = 1; i < kMaxTrailerNames; ++i) names += ",x" + std::to_string(i) + ",x0";
+  EXPECT_FALSE(decode(Kind::kRequest, as_bytes(known(line("trailer", names)))).error);
+  check({{"too many trailers announced", indeterminate(line("trailer", names + ",y")), kTooLarge, 14 + 1 + 7 + 2},
+         {"line one byte too long", known(line("a", std::string(kMaxFieldLine - 3, 'v'))), kTooLarge, 14 + 4 + 2},
          {"name that fills a line", indeterminate(text(std::string(kMaxFieldLine - 2, 'n')) + number(1)), kTooLarge,
           14 + kMaxFieldLine},
          {"value of eight bytes' length", indeterminate(text("a") + number(kVarintMax)), kTooLarge, 16},
