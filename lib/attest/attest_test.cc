@@ -8,6 +8,7 @@
 #include "crypto/digest.h"
 #include "crypto/signature.h"
 #include "tpm/swtpm_for_testing.h"
+#include "verify/verify.h"
 #include "wire/evidence.h"
 
 namespace openpcc::attest {
@@ -155,6 +156,45 @@ TEST_F(AttestTest, DevelopmentListIsTheOfficialOne) {
   EXPECT_EQ(fake.signature, to_bytes(*crypto::hmac_sha256(as_bytes("123456"), fake.data)));
   const auto other = insecure_development_list(*tpm_, kKeys, as_bytes("123456"));
   EXPECT_NE(other->pieces().back().data, fake.data);
+}
+
+verify::Policy development_policy(std::string_view secret) {
+  verify::Policy policy;
+  policy.insecure_development_secret = SecretBytes::copy_of(as_bytes(secret));
+  return policy;
+}
+
+TEST_F(AttestTest, ClientAcceptsWhatARealTpmMade) {
+  const auto list = insecure_development_list(*tpm_, kKeys, as_bytes("123456"));
+  ASSERT_TRUE(list);
+  verify::Policy policy = development_policy("123456");
+  const verify::Verification unpinned = verify::verify_evidence(*list, policy);
+  ASSERT_TRUE(unpinned.node) << unpinned.node.error().message;
+  EXPECT_EQ(unpinned.node->rek_point(),
+            *tpmwire::uncompressed_point(*tpmwire::parse_public(rek_public_piece(*tpm_, kKeys)->data)));
+  for (const auto& [index, value] : pcrs_) policy.expected_pcrs[index] = value;
+  EXPECT_TRUE(verify::verify_evidence(*list, policy).node);
+  EXPECT_FALSE(verify::verify_evidence(*list, development_policy("654321")).node);
+}
+
+// PCR 12 holds which models are served: a client that pinned it refuses a node with others, however right the rest is.
+TEST_F(AttestTest, ClientThatPinnedTheModelsRefusesOthers) {
+  verify::Policy policy = development_policy("123456");
+  policy.expected_pcrs[tpmwire::kModelPcr] = pcrs_.at(tpmwire::kModelPcr);
+  ASSERT_TRUE(swtpm_->restart());
+  auto opened = tpm::Tpm::open(swtpm_->connection());
+  ASSERT_TRUE(opened);
+  tpmwire::Digest other;
+  other.fill(0x55);
+  other[31] ^= 1;
+  ASSERT_TRUE(opened->extend_pcr(tpmwire::kModelPcr, other));
+  ASSERT_TRUE(opened->create_rek(kKeys.rek, *opened->read_pcrs(tpmwire::kOfficialPcrs)));
+  const auto list = insecure_development_list(*opened, kKeys, as_bytes("123456"));
+  ASSERT_TRUE(list);
+  EXPECT_TRUE(verify::verify_evidence(*list, development_policy("123456")).node);
+  const verify::Verification pinned = verify::verify_evidence(*list, policy);
+  ASSERT_FALSE(pinned.node);
+  EXPECT_EQ(pinned.node.error().code, verify::kPinnedPcr);
 }
 #endif
 
