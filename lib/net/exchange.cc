@@ -60,14 +60,19 @@ Task<Result<ByteView>> Exchange::read_piece() {
   }
   expects_continue_ = false;
   auto piece = co_await reader_.read_piece(parser_);
-  if (piece) body_read_ += piece->size();
+  if (piece) count(*piece);
   co_return piece;
 }
 
 std::optional<Result<ByteView>> Exchange::buffered_piece() {
   auto piece = reader_.buffered_piece(parser_);
-  if (piece && *piece) body_read_ += (*piece)->size();
+  if (piece && *piece) count(**piece);
   return piece;
+}
+
+void Exchange::count(ByteView piece) {
+  body_read_ += piece.size();
+  if (parser_.done()) stream_.no_read_deadline();  // it was for the body: the response may take longer
 }
 
 Task<Result<Bytes>> Exchange::read_all(size_t max_size) {

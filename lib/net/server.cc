@@ -87,9 +87,11 @@ class ServerConnection {
     }
     if (!*head) co_return false;
     stream_.expire_reads_after(state_->options.read_timeout);
+    if (parser.done()) stream_.no_read_deadline();
     Exchange exchange(stream_, reader_, parser, state_->options, !shard_.stopping);
+    // A client of HTTP/1.0 is not waiting for anything (RFC 9110 §10.1.1).
     if (find_field(parser.request_head().fields, "Expect") != nullptr && !exchange.expects_continue_ &&
-        !parser.done()) {
+        !parser.done() && parser.http11()) {
       exchange.keep_alive_ = false;
       co_return co_await end(exchange, parser, text_error(417, "Expectation Failed"));
     }

@@ -66,6 +66,7 @@ class Exchange {
   static constexpr uint64_t kDrain = 256 * 1024;
   enum class State { kNone, kStarted, kDone, kAbandoned };
   Exchange(Stream& stream, MessageReader& reader, MessageParser& parser, const ServerOptions& options, bool keep_alive);
+  void count(ByteView piece);
   [[nodiscard]] Status append_response_head(const ResponseHead& head, std::optional<uint64_t> length, bool whole);
   [[nodiscard]] Task<Status> write_out(ByteView body, std::string_view behind);
   [[nodiscard]] Status add_piece(ByteView piece);

@@ -37,7 +37,8 @@ class TestHandler final : public Handler {
       EXPECT_FALSE(co_await exchange.finish());
     } else if (path == "/throw") {
       throw std::runtime_error("a defect");
-    } else if (path == "/slow") {
+    } else if (path == "/slow" || path == "/read-slow") {
+      if (path == "/read-slow") (void)co_await exchange.read_all(10);
       co_await sleep_for(loop_, 300ms);
       const Reply reply{200, "", "slow"};
       (void)co_await exchange.respond(reply);
@@ -230,6 +231,24 @@ TEST_F(ServerTest, SlowClientsAreCutOff) {
   EXPECT_TRUE(idle.read_to_end().ends_with("ignored"));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 4s);
   EXPECT_TRUE(wait_for_connections(0));
+}
+
+TEST_F(ServerTest, TheTimeForABodyIsNotTheTimeForTheResponse) {
+  ServerOptions options;
+  options.read_timeout = 100ms;
+  start(options);
+  EXPECT_TRUE(talk(get("/slow")).ends_with("slow"));
+  for (const char* body : {"Content-Length: 2\r\n\r\nok", "Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n"}) {
+    EXPECT_TRUE(
+        talk("POST /read-slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n" + std::string(body)).ends_with("slow"))
+        << body;
+  }
+}
+
+TEST_F(ServerTest, IgnoresExpectInHttp10) {
+  start();
+  const std::string answer = talk("POST /whole HTTP/1.0\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\nok");
+  EXPECT_TRUE(answer.ends_with("got 2")) << answer;
 }
 
 TEST_F(ServerTest, ASlowReaderHoldsTheHandlerBack) {
