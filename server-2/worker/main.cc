@@ -44,6 +44,11 @@ Status run(const std::string& config_path) {
   const std::string& peer_name = config.router_com_user.empty() ? config.run_as : config.router_com_user;
   OPENPCC_TRY(const uid_t router_com_uid, process::expected_uid(peer_name));
   OPENPCC_TRY(process::UniqueFd listener, process::listen_unix(config.socket, router_com_uid));
+  // Plaintext has no way out: only the http engine needs a network. UNIX sockets keep working.
+  if (config.engine_type != "http") {
+    OPENPCC_TRY(const bool isolated, process::isolate_network());
+    if (!isolated) spdlog::warn("no network namespace of its own: this takes root");
+  }
   OPENPCC_TRY_STATUS(process::become(user));
   OPENPCC_TRY_STATUS(process::harden_process());
   if (user.uid == 0) spdlog::warn("running as root: no run_as is configured");

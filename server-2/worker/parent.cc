@@ -19,7 +19,7 @@
 namespace openpcc::worker {
 namespace {
 
-constexpr size_t kMaxConnections = 8;
+constexpr size_t kMaxConnections = 64;     // router_com has one for each of its event loops
 constexpr size_t kMaxRequestMessage = 64;  // nothing a peer may ask is longer
 constexpr auto kSendLimit = std::chrono::milliseconds(200);
 constexpr auto kConnectPause = std::chrono::milliseconds(50);
