@@ -15,5 +15,6 @@ inline constexpr size_t kEvidenceHandOff = 1048576;  // evidence list over the s
 inline constexpr size_t kErrorBody = 4096;           // what a client reads of an error body (httpfmt/errors.go)
 inline constexpr size_t kWorkerFrame = 32768;        // one frame of a worker's output (computeworker/output)
 inline constexpr int kManifestLimit = 500;           // ComputeManifestRequest.limit
+inline constexpr size_t kTags = 1024;                // of one node or request; ours: a tag costs memory beyond its text
 
 }  // namespace openpcc::limits

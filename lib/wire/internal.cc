@@ -88,6 +88,9 @@ Status check_url(const std::string& url, std::string_view what) {
 }
 
 Result<Tags> parse_tags(const google::protobuf::RepeatedPtrField<std::string>& strings, std::string_view what) {
+  if (static_cast<size_t>(strings.size()) > limits::kTags) {
+    return fail(kTooLarge, std::string(what) + ": more than " + std::to_string(limits::kTags) + " tags");
+  }
   Tags tags;
   for (const std::string& tag : strings) {
     if (!is_utf8(tag)) return fail(kMalformed, std::string(what) + ": a tag is not UTF-8");

@@ -84,6 +84,10 @@ TEST(Manifest, RefusesWhatBreaksARule) {
   Bytes many;
   for (int i = 0; i <= limits::kManifestLimit; ++i) append(many, hex("0a2b" + id + tag));
   EXPECT_EQ(decode_manifest_list(many).error().code, kTooLarge);
+  std::string tags;
+  for (size_t i = 0; i < limits::kTags; ++i) tags += tag;
+  EXPECT_TRUE(decode_manifest(hex(id + tags)));
+  EXPECT_EQ(decode_manifest(hex(id + tags + tag)).error().code, kTooLarge) << "1 MiB of tags takes 17 MiB of memory";
   EXPECT_TRUE(decode_manifest_list(ByteView(many).first(many.size() - 45)));
 }
 
