@@ -79,6 +79,7 @@ Status serve(const Config& config) {
 }
 
 Status run(const std::string& config_file) {
+  OPENPCC_TRY_STATUS(process::close_all_but({}));  // whatever was inherited
   OPENPCC_TRY(const config::Section root, config::load_file(config_file));
   OPENPCC_TRY(const Config config, read_config(root));
   OPENPCC_TRY_STATUS(process::set_up_log("tpm_broker", config.log_level));

@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "compute_boot/boot.h"
+#include "process/fd.h"
 #include "process/harden.h"
 #include "process/log.h"
 
@@ -58,6 +59,7 @@ Status measure_only(const std::string& config_file) {
 }
 
 Status run(const std::string& config_file) {
+  OPENPCC_TRY_STATUS(process::close_all_but({}));  // whatever was inherited
   OPENPCC_TRY(const config::Section root, config::load_file(config_file));
   OPENPCC_TRY(const Config config, read_config(root));
   OPENPCC_TRY_STATUS(process::set_up_log("compute_boot", config.log_level));
