@@ -3,7 +3,7 @@
 // Control connection (UNIX socket of the broker, mode 0600, the worker's uid): the worker's parent connects before it
 // has any child, and the broker takes one such connection at a time: a child, which has the same uid, cannot get one of
 // its own. On it the parent passes one end of a fresh socket pair for each child (offer_pair). There is no answer; when
-// the connection ends, the broker is gone and the parent must start anew.
+// the connection ends, the broker is gone: the parent ends all children first and connects again then.
 //
 // Pair, for one ECDH and no more:   child -> enc, 65 bytes (04 X Y)   broker -> status, 1 byte; X coordinate, 32 bytes
 // (zeros unless the status is kShared); then the broker closes. Anything else on a pair closes it without an answer.
