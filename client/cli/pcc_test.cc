@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <pty.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,19 +33,26 @@ class Pcc {
     environment["PATH"] = "/usr/bin:/bin";
   }
   std::map<std::string, std::string> environment;
-  std::function<void(pid_t, const std::string& out)> while_running;  // called as output comes
+
+  [[nodiscard]] std::vector<std::string> environment_pairs() const {
+    std::vector<std::string> pairs;
+    for (const auto& [name, value] : environment) pairs.push_back(name + "=" + value);
+    return pairs;
+  }
+  // For exec; valid while the strings are.
+  static std::vector<char*> pointers_to(std::vector<std::string>& strings) {
+    std::vector<char*> pointers;
+    for (auto& text : strings) pointers.push_back(text.data());
+    pointers.push_back(nullptr);
+    return pointers;
+  }
 
   Done run(std::vector<std::string> arguments, const std::string& input = "") const {
     int in[2], out[2], err[2];
     if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) std::abort();
     arguments.insert(arguments.begin(), OPENPCC_PCC);
-    std::vector<char*> argv, envp;
-    std::vector<std::string> pairs;
-    for (const auto& [name, value] : environment) pairs.push_back(name + "=" + value);
-    for (auto& argument : arguments) argv.push_back(argument.data());
-    for (auto& pair : pairs) envp.push_back(pair.data());
-    argv.push_back(nullptr);
-    envp.push_back(nullptr);
+    std::vector<std::string> pairs = environment_pairs();
+    const auto argv = pointers_to(arguments), envp = pointers_to(pairs);
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::dup2(in[0], 0);
@@ -89,7 +97,6 @@ class Pcc {
           descriptor = -1;
         } else {
           text.append(buffer, static_cast<size_t>(count));
-          if (while_running) while_running(pid, done.out);
         }
       }
     }
@@ -313,6 +320,85 @@ TEST_F(PccTest, AFailedAnswerIsNoPartOfTheChat) {
   EXPECT_EQ(done.code, 4);
   ASSERT_EQ(router_.requests.size(), 2U);
   EXPECT_EQ(nlohmann::json::parse(router_.requests[1].body)["messages"].size(), 1U);
+}
+
+// A person at a terminal: pcc on the other end of a pty.
+class Terminal {
+ public:
+  explicit Terminal(const Pcc& pcc) {
+    std::vector<std::string> pairs = pcc.environment_pairs();
+    const auto envp = Pcc::pointers_to(pairs);
+    pid_ = ::forkpty(&master_, nullptr, nullptr, nullptr);
+    if (pid_ == 0) {
+      ::execle(OPENPCC_PCC, "pcc", "chat", nullptr, envp.data());
+      ::_exit(126);
+    }
+  }
+  ~Terminal() { ::close(master_); }
+  void type(std::string_view text) { ASSERT_EQ(::write(master_, text.data(), text.size()), std::ssize(text)); }
+  // Until the text has come, after what was waited for before; false after ten seconds.
+  bool see(std::string_view text) {
+    while (screen_.find(text, seen_) == std::string::npos) {
+      pollfd polled{master_, POLLIN, 0};
+      char buffer[4096];
+      if (::poll(&polled, 1, 10'000) <= 0) return false;
+      const auto count = ::read(master_, buffer, sizeof buffer);
+      if (count <= 0) return false;
+      screen_.append(buffer, static_cast<size_t>(count));
+    }
+    seen_ = screen_.find(text, seen_) + text.size();
+    return true;
+  }
+  int wait() {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  [[nodiscard]] const std::string& screen() const { return screen_; }
+
+ private:
+  int master_ = -1;
+  pid_t pid_ = -1;
+  std::string screen_;
+  size_t seen_ = 0;
+};
+
+TEST_F(PccTest, CtrlCStopsAnAnswerAndNotTheChat) {
+  router_.answer = StubRouter::chat_answer(std::vector<std::string>(300, "word "));
+  std::atomic<bool> slow = true;
+  server_.before_piece = [&](size_t number) {
+    if (slow && number > 5) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  };
+  Terminal terminal(pcc_);
+  ASSERT_TRUE(terminal.see("> ")) << terminal.screen();
+  terminal.type("\x03");  // between answers: a hint, no end
+  ASSERT_TRUE(terminal.see("/quit ends the chat")) << terminal.screen();
+  ASSERT_TRUE(terminal.see("> "));
+  terminal.type("one\n");
+  ASSERT_TRUE(terminal.see("word word")) << terminal.screen();
+  terminal.type("\x03");
+  ASSERT_TRUE(terminal.see("(stopped)")) << terminal.screen();
+  ASSERT_TRUE(terminal.see("> "));
+  slow = false;
+  terminal.type("two\n");
+  ASSERT_TRUE(terminal.see("word ")) << terminal.screen();
+  ASSERT_TRUE(terminal.see("> ")) << terminal.screen();
+  terminal.type("/quit\n");
+  EXPECT_EQ(terminal.wait(), 0);
+  // What had come of the stopped answer is part of the conversation.
+  const auto body = nlohmann::json::parse(router_.requests.at(1).body);
+  ASSERT_EQ(body["messages"].size(), 3U);
+  EXPECT_TRUE(body["messages"][1]["content"].get<std::string>().starts_with("word word"));
+}
+
+TEST_F(PccTest, ATerminalIsNotCommandedByAnAnswer) {
+  router_.answer = StubRouter::chat_answer({"safe\\u001b[2Jtext"});
+  Terminal terminal(pcc_);
+  ASSERT_TRUE(terminal.see("> "));
+  terminal.type("one\n");
+  ASSERT_TRUE(terminal.see("safe?[2Jtext")) << terminal.screen();
+  terminal.type("\x04");  // Ctrl-D
+  EXPECT_EQ(terminal.wait(), 0);
 }
 
 TEST_F(PccTest, HelpAndVersion) {
