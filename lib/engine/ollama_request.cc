@@ -61,7 +61,7 @@ void read_ollama(JsonFields& fields, ApiRequest& request) {
       generation.json_schema = kAnyObject;
     } else if (format->is_object() && !format->empty()) {
       set_schema(fields, "format", format->dump(), generation);
-    } else if (*format != "" && !format->is_object()) {
+    } else if (!format->is_object() && !(format->is_string() && format->get_ref<const std::string&>().empty())) {
       fields.refuse("format", "must be \"json\" or a JSON schema");
     }
   }
