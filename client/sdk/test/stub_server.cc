@@ -1,6 +1,8 @@
 #include "stub_server.h"
 
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "net/server.h"
 
@@ -17,7 +19,7 @@ class StubHandler final : public net::Handler {
     if (!body) co_return;
     const net::RequestHead& head = exchange.request();
     const StubReply reply = router_.handle(head.method, head.target, head.fields, *body);
-    if (!exchange.start(reply.head, std::nullopt)) co_return;
+    if (!exchange.start(reply.head, std::nullopt) || !co_await exchange.flush()) co_return;
     ByteView left = reply.body;
     if (reply.cut_after) left = left.first(std::min(*reply.cut_after, left.size()));
     for (size_t number = 0; !left.empty(); ++number) {
@@ -28,6 +30,8 @@ class StubHandler final : public net::Handler {
       left = left.subspan(next.size());
     }
     if (reply.cut_after) {
+      // A reset may overtake what was sent before it.
+      std::this_thread::sleep_for(std::chrono::milliseconds(30));
       exchange.abandon();
       co_return;
     }

@@ -42,7 +42,7 @@ TEST(Transport, ADroppedConnectionIsACutAnswer) {
     RecordedEvents events;
     const auto summary = client.send(StubClient::prompt(), events);
     ASSERT_FALSE(summary) << after;
-    EXPECT_EQ(summary.error().kind, Failure::kBroken) << after;
+    EXPECT_EQ(summary.error().kind, Failure::kBroken) << after << summary.error().message;
     EXPECT_EQ(summary.error().code, "client.answer_cut") << after;
   }
   router.alter = {};
