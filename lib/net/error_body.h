@@ -21,7 +21,8 @@ struct Reply {
 
 // What an error response says, by its exact Content-Type: the protobuf message, the JSON "error", or the text itself.
 // Looks at no more than limits::kErrorBody bytes; control characters, those beyond ASCII and those that turn
-// the direction of writing among them, and what is not UTF-8 become spaces, so that it can be shown on a terminal. Empty where the body does not decode.
+// the direction of writing among them, and what is not UTF-8 become spaces, so that it can be shown on a terminal.
+// Empty where the body does not decode.
 [[nodiscard]] std::string error_message(std::string_view content_type, ByteView body);
 
 }  // namespace openpcc::net

@@ -32,24 +32,33 @@ Status append_last_chunk(std::string& out, const Fields& trailers) {
   return append_head(out, "0", trailers);
 }
 
-Result<bool> MessageReader::make_room() {
+void MessageReader::grow(size_t size) {
+  auto larger = std::make_unique_for_overwrite<uint8_t[]>(size);
+  if (end_ > begin_) std::memcpy(larger.get(), buffer_.get() + begin_, end_ - begin_);
+  end_ -= begin_;
+  begin_ = 0;
+  buffer_ = std::move(larger);
+  size_ = size;
+}
+
+Status MessageReader::make_room() {
   if (begin_ == end_) begin_ = end_ = 0;
-  if (buffer_.size() < kReserved) buffer_.resize(kReserved);
-  if (end_ < buffer_.size()) return true;
+  if (size_ == 0) grow(kReserved);
+  if (end_ < size_) return {};
   if (begin_ > 0) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
-    return true;
+    return {};
   }
-  if (buffer_.size() >= max_size_) return fail(kTooLarge, "the fields are larger than the limit");
-  buffer_.resize(std::min(buffer_.size() * 2, max_size_));
-  return true;
+  if (size_ >= max_size_) return fail(kTooLarge, "the fields are larger than the limit");
+  grow(std::min(size_ * 2, max_size_));
+  return {};
 }
 
 Task<Result<size_t>> MessageReader::fill() {
-  OPENPCC_CO_TRY([[maybe_unused]] const bool room, make_room());
-  const MutableByteView space = MutableByteView(buffer_).subspan(end_);
+  OPENPCC_CO_TRY_STATUS(make_room());
+  const MutableByteView space(buffer_.get() + end_, size_ - end_);
   OPENPCC_CO_TRY(const size_t count, co_await stream_.read_some(space));
   end_ += count;
   co_return count;
@@ -100,9 +109,9 @@ Task<Result<ByteView>> MessageReader::read_piece(MessageParser& parser) {
 }
 
 void MessageReader::release_memory() {
-  if (has_buffered() || buffer_.empty()) return;
-  begin_ = end_ = 0;
-  Bytes().swap(buffer_);
+  if (has_buffered()) return;
+  begin_ = end_ = size_ = 0;
+  buffer_.reset();
 }
 
 }  // namespace openpcc::net

@@ -36,14 +36,16 @@ class MessageReader {
   void release_memory();
 
  private:
-  [[nodiscard]] ByteView buffered() const { return ByteView(buffer_).subspan(begin_, end_ - begin_); }
+  [[nodiscard]] ByteView buffered() const { return {buffer_.get() + begin_, end_ - begin_}; }
+  void grow(size_t size);
   // Makes room and reads once. 0: the peer closed.
   [[nodiscard]] Task<Result<size_t>> fill();
-  [[nodiscard]] Result<bool> make_room();
+  [[nodiscard]] Status make_room();
 
   Stream& stream_;
   size_t max_size_;
-  Bytes buffer_;
+  std::unique_ptr<uint8_t[]> buffer_;  // not a vector: clearing 16 KiB for each message costs more than parsing it
+  size_t size_ = 0;
   size_t begin_ = 0;
   size_t end_ = 0;
 };
