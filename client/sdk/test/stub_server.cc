@@ -19,7 +19,8 @@ class StubHandler final : public net::Handler {
     if (!body) co_return;
     const net::RequestHead& head = exchange.request();
     const StubReply reply = router_.handle(head.method, head.target, head.fields, *body);
-    if (!exchange.start(reply.head, std::nullopt) || !co_await exchange.flush()) co_return;
+    if (!exchange.start(reply.head, std::nullopt)) co_return;
+    if (!co_await exchange.flush()) co_return;
     ByteView left = reply.body;
     if (reply.cut_after) left = left.first(std::min(*reply.cut_after, left.size()));
     for (size_t number = 0; !left.empty(); ++number) {
@@ -35,7 +36,8 @@ class StubHandler final : public net::Handler {
       exchange.abandon();
       co_return;
     }
-    (void)co_await exchange.finish({}, reply.trailers);
+    const ByteView nothing;
+    (void)co_await exchange.finish(nothing, reply.trailers);
   }
 
  private:
