@@ -49,7 +49,8 @@ class PlainHandler : public net::Handler {
     const auto body = co_await exchange.read_all(size_t{1} << 20);
     Collect answer;
     if (body) (void)engine_->handle({.path = path, .body = *body}, answer);
-    (void)co_await exchange.respond(net::ResponseHead{answer.status_, {{"Content-Type", "application/json"}}}, answer.body_);
+    (void)co_await exchange.respond(net::ResponseHead{answer.status_, {{"Content-Type", "application/json"}}},
+                                    answer.body_);
   }
 
  private:
@@ -100,7 +101,8 @@ int main(int argc, char** argv) {
   auto client = Client::create(options);
   if (!client) die(client.error().message);
 
-  const nlohmann::json body = {{"model", model}, {"messages", {{{"role", "user"}, {"content", std::string(2048, 'x')}}}}};
+  const nlohmann::json body = {{"model", model},
+                               {"messages", {{{"role", "user"}, {"content", std::string(2048, 'x')}}}}};
   Request request;
   request.path = "/v1/chat/completions";
   request.body = body.dump();
@@ -113,7 +115,8 @@ int main(int argc, char** argv) {
     const auto took = Clock::now() - start;
     if (!summary || summary->status != 200) die(summary ? "the node refused" : summary.error().message);
     start = Clock::now();
-    const auto answer = plain.fetch({.method = "POST", .url = *plain_url, .body = as_bytes(request.body)}, size_t{1} << 20);
+    const auto answer =
+        plain.fetch({.method = "POST", .url = *plain_url, .body = as_bytes(request.body)}, size_t{1} << 20);
     const auto plain_took = Clock::now() - start;
     if (!answer || answer->head.status != 200) die("the plain call failed");
     if (i < 0) continue;

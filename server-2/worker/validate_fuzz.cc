@@ -1,5 +1,7 @@
-// Any body is refused or becomes JSON that is accepted again and then stays as it is.
+// Any body is refused or becomes JSON that is accepted again and then stays as it is (the order of its fields apart:
+// what is forced on stands last the first time).
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 
 #include "worker/validate_body.h"
 
@@ -21,6 +23,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const auto again = check(valid->json);
-  if (!again || again->json != valid->json || again->stream != valid->stream) std::abort();
+  if (!again || again->stream != valid->stream) std::abort();
+  if (nlohmann::json::parse(again->json) != nlohmann::json::parse(valid->json)) std::abort();
   return 0;
 }
