@@ -51,7 +51,7 @@ class Stack:
     """One system. `start` returns when the node is routable, or raises StackError with nothing left running."""
 
     def __init__(self, bin_dir, run_dir, *, engine="embedded", model="smollm2:135m", model_path=None, model_sha256=None,
-                 router_port=None, node_port=None, health_interval="250ms", log=lambda text: None, extra=None):
+                 engine_url=None, router_port=None, node_port=None, health_interval="250ms", log=lambda text: None):
         self.bin = pathlib.Path(bin_dir)
         self.run = pathlib.Path(run_dir)
         self.engine, self.model = engine, model
@@ -60,7 +60,7 @@ class Stack:
         self.node_port = node_port or free_port()
         self.health_interval = health_interval
         self.log = log
-        self.extra = extra or {}
+        self.engine_url = engine_url  # engine http: an OpenAI-compatible server on loopback
         self.children: dict[str, subprocess.Popen] = {}
         self.sockets: pathlib.Path | None = None
         self.root = os.geteuid() == 0
@@ -140,6 +140,7 @@ class Stack:
         model = f'    - name: "{self.model}"\n'
         if self.engine == "embedded":
             model += f'      path: "{pathlib.Path(self.model_path).resolve()}"\n'
+        url = f"  url: {self.engine_url}\n" if self.engine_url else ""
         self._write("router.yaml", f"""\
 run_as: "{self._user('router')}"
 http: {{address: 127.0.0.1, port: {self.router_port}}}
@@ -152,7 +153,7 @@ router_com_user: "{self._user('router_com')}"
 broker_socket: {self.sockets}/broker.sock
 engine:
   type: {self.engine}
-  models:
+{url}  models:
 {model}""")
         self._write("router_com.yaml", f"""\
 run_as: "{self._user('router_com')}"
@@ -175,7 +176,7 @@ tpm: {{tpm_type: Simulator, simulator_socket: {self.sockets}/tpm.sock, child_key
         self._write("compute_boot.yaml", f"""\
 inference_engine:
   type: {self.engine}
-  models:
+{url}  models:
 {model}  worker_socket: {self.sockets}/worker.sock
 tpm:
   primary_key_handle: 0x81000001

@@ -24,13 +24,14 @@ ANSWERED, FAILED, USAGE, UNVERIFIED, ALTERED = 0, 1, 2, 3, 4
 class Running(unittest.TestCase):
     """One stack for all tests of a class."""
 
+    engine = "noop"
     options: dict = {}
 
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="openpcc-test-")
         cls.addClassCleanup(cls.folder.cleanup)
-        cls.stack = Stack(BIN, cls.folder.name, engine="noop", model=MODEL, **cls.options)
+        cls.stack = Stack(BIN, cls.folder.name, engine=cls.engine, model=MODEL, **cls.options)
         cls.addClassCleanup(cls.stack.stop)
         cls.stack.start()
 
