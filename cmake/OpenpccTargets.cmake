@@ -22,12 +22,16 @@ function(openpcc_add_library name)
   add_library(openpcc::${name} ALIAS openpcc_${name})
 endfunction()
 
+# Every program and nothing else: what a user needs before a test does.
+add_custom_target(openpcc_programs)
+
 # openpcc_add_program(NAME SOURCES ... DEPS ...) -> build/bin/NAME
 function(openpcc_add_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE openpcc_flags ${ARG_DEPS})
   target_compile_definitions(${name} PRIVATE OPENPCC_VERSION="${PROJECT_VERSION}")
+  add_dependencies(openpcc_programs ${name})
   install(TARGETS ${name} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endfunction()
 

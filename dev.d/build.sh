@@ -18,10 +18,11 @@ build_preset() {
   if [ $# -gt 0 ]; then cmake --build "$dir" --target "$@" >&2; else cmake --build "$dir" >&2; fi
 }
 
+# ensure_build [TARGET...]: everything, or these targets.
 ensure_build() {
   setup_packages build
   llama_install
-  build_preset dev
+  build_preset dev "$@"
 }
 
 check_format() {

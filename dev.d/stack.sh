@@ -11,7 +11,7 @@ has_option() {
 stack_start() {
   local command=$1
   shift
-  ensure_build
+  ensure_build openpcc_programs
   local model=()
   if ! has_option --model "$@" && ! { has_option --engine "$@" && [[ "$*" == *noop* ]]; }; then
     model_fetch "$demo_model"

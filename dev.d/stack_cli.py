@@ -187,7 +187,8 @@ def demo(options) -> int:
 def ask(options, stack: Stack) -> int:
     say(f"pcc ask {shlex.quote(options.prompt)}")
     print(file=sys.stderr)
-    argv = [ROOT / "build" / "bin" / "pcc", "ask", "--show-path", options.prompt]
+    # A small model wanders off at the usual temperature of 1.
+    argv = [ROOT / "build" / "bin" / "pcc", "ask", "--show-path", "--temperature", "0.2", "--max-tokens", "200", options.prompt]
     code = subprocess.run(argv, env=stack.client_env(), check=False).returncode
     print(file=sys.stderr)
     return code
