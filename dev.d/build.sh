@@ -62,7 +62,7 @@ run_tests() {
 run_bench() {
   setup_packages build bench
   llama_install
-  build_preset bench
+  build_preset bench openpcc_programs
   say "libraries (CPU time unless a row says otherwise; $(nproc) cores)"
   "$root/build/bench/bin/openpcc_bench" "$@"
   say "the same cipher in OpenSSL's own measurement"
