@@ -181,6 +181,7 @@ def demo(options) -> int:
     except StackError as error:
         return fail(f"{error}\n  nothing is left running")
     except KeyboardInterrupt:
+        print(file=sys.stderr)  # an answer may have stopped in mid-line
         return fail("interrupted; nothing is left running")
 
 
