@@ -89,12 +89,27 @@ Status run(const std::string& config_file) {
 }  // namespace
 }  // namespace openpcc::broker
 
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  tpm_broker --config /etc/openpcc/tpm_broker.yaml     after compute_boot, as root: it drops to run_as by itself\n"
+    "\n"
+    "Exit codes: 0 after SIGTERM, 1 when it cannot go on (start it again), 2 wrong usage.";
+
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app("tpm_broker: the one process of a compute node that uses the TPM");
+  app.footer(kExamples);
   std::string config_file = "tpm_broker.yaml";
   app.add_option("--config", config_file, "configuration file")->capture_default_str();
-  app.set_version_flag("--version", std::string(OPENPCC_VERSION));
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", "tpm_broker " OPENPCC_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   if (const openpcc::Status done = openpcc::broker::run(config_file); !done) {
     std::cerr << "tpm_broker: " << done.error().message << "\n";
     return 1;

@@ -75,13 +75,25 @@ Status run(const std::string& config_file) {
 }  // namespace
 }  // namespace openpcc::compute_boot
 
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  compute_boot --config /etc/openpcc/compute_boot.yaml             once after each start of the machine, as root\n"
+    "  compute_boot --measure --config /etc/openpcc/compute_boot.yaml   the value to pin with pcc --expect-pcr 12=...\n"
+    "\n"
+    "Exit codes: 0 the evidence was handed over, 1 it was not (the reason is in one line), 2 wrong usage.";
+
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app("compute_boot: prepares the TPM and the evidence of a compute node, then exits");
+  app.footer(kExamples);
   std::string config_file = "config.yaml";
   app.add_option("--config", config_file, "configuration file")->capture_default_str();
   bool measure = false;
   app.add_flag("--measure", measure, "print the value of PCR 12 for the configured models and do nothing else");
-  app.set_version_flag("--version", std::string(OPENPCC_VERSION));
+  app.set_version_flag("--version", "compute_boot " OPENPCC_VERSION);
   // The official program's flags have one dash.
   std::vector<std::string> arguments(argv + 1, argv + argc);
   for (std::string& argument : arguments) {
@@ -91,7 +103,7 @@ int main(int argc, char** argv) {
   try {
     app.parse(arguments);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 1;
+    return app.exit(error) == 0 ? 0 : 2;
   }
   using namespace openpcc::compute_boot;
   if (const openpcc::Status done = measure ? measure_only(config_file) : run(config_file); !done) {

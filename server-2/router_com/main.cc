@@ -116,12 +116,28 @@ Status run(const std::string& config_path) {
 }  // namespace
 }  // namespace openpcc::router_com
 
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  router_com --config /etc/openpcc/router_com.yaml     before compute_boot, as root: it drops to run_as by "
+    "itself\n"
+    "\n"
+    "Exit codes: 0 after SIGTERM, 1 when it cannot go on (start it again), 2 wrong usage.";
+
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app("The compute node's HTTP front: passes sealed requests on to single-use workers");
+  app.footer(kExamples);
   std::string config = "config.yaml";
   app.add_option("--config", config, "the YAML configuration")->capture_default_str();
-  app.set_version_flag("--version", OPENPCC_VERSION);
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", "router_com " OPENPCC_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   if (const auto done = openpcc::router_com::run(config); !done) {
     spdlog::error("{}", done.error().message);
     return 1;

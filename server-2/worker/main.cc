@@ -93,12 +93,28 @@ Status run(const std::string& config_path) {
 }  // namespace
 }  // namespace openpcc::worker
 
+namespace {
+
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  compute_worker --config /etc/openpcc/compute_worker.yaml     before compute_boot, as root: it drops to run_as "
+    "by itself\n"
+    "\n"
+    "Exit codes: 0 after SIGTERM, 1 when it cannot go on (start it again), 2 wrong usage.";
+
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app("Holds the model and serves each sealed request in a process of its own");
+  app.footer(kExamples);
   std::string config = "config.yaml";
   app.add_option("--config", config, "the YAML configuration")->capture_default_str();
-  app.set_version_flag("--version", OPENPCC_VERSION);
-  CLI11_PARSE(app, argc, argv);
+  app.set_version_flag("--version", "compute_worker " OPENPCC_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
   if (const auto done = openpcc::worker::run(config); !done) {
     spdlog::error("{}", done.error().message);
     return 1;
