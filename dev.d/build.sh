@@ -76,7 +76,7 @@ run_fuzz() {
   if [ "${1:-}" = --seconds ]; then seconds=${2:?--seconds needs a number}; shift 2; fi
   [ $# -eq 0 ] || die_usage "fuzz: unknown option '$1'"
   setup_packages build clang
-  build_preset fuzz
+  build_preset fuzz openpcc_fuzzers
   local program name corpus
   for program in "$root"/build/fuzz/fuzz/*_fuzz; do
     name=$(basename "$program")
