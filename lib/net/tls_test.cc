@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 
 #include "net/blocking_client.h"
 #include "net/raw_peer_for_testing.h"
@@ -73,8 +74,8 @@ class RootsFile {
 class TlsServer {
  public:
   TlsServer(const Identity& identity, std::string answer, bool close_notify, int max_version = TLS1_3_VERSION)
-      : context_(SSL_CTX_new(TLS_server_method())), server_([=, this](RawPeer& peer) {
-          SSL* ssl = SSL_new(context_);
+      : context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free), server_([=, this](RawPeer& peer) {
+          SSL* ssl = SSL_new(context_.get());
           SSL_set_fd(ssl, peer.descriptor());
           if (SSL_accept(ssl) == 1) {
             char request[4096];
@@ -84,11 +85,11 @@ class TlsServer {
           }
           SSL_free(ssl);
         }) {
-    SSL_CTX_use_certificate(context_, identity.certificate);
-    SSL_CTX_use_PrivateKey(context_, identity.key);
-    SSL_CTX_set_min_proto_version(context_, TLS1_VERSION);
-    SSL_CTX_set_max_proto_version(context_, max_version);
-    SSL_CTX_set_security_level(context_, 0);
+    SSL_CTX_use_certificate(context_.get(), identity.certificate);
+    SSL_CTX_use_PrivateKey(context_.get(), identity.key);
+    SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(context_.get(), max_version);
+    SSL_CTX_set_security_level(context_.get(), 0);
   }
   [[nodiscard]] Result<HttpResult> fetch(const std::string& host, const std::string& roots) const {
     HttpClientOptions options;
@@ -100,8 +101,8 @@ class TlsServer {
   }
 
  private:
-  SSL_CTX* context_;
-  RawServer server_;
+  std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_;
+  RawServer server_;  // ends first
 };
 
 constexpr const char* kNames = "DNS:localhost,IP:127.0.0.1";
