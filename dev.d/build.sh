@@ -29,6 +29,12 @@ check_format() {
   git ls-files -z '*.h' '*.cc' | xargs -0 -r clang-format-14 --dry-run -Werror
 }
 
+# ctest shows the output of failed tests alone: what a passing program left out, and why, is said here.
+report_skipped() {
+  local log=$1/Testing/Temporary/LastTest.log
+  [ ! -f "$log" ] || { grep -hoE "skipped: .*|skipped '.*'" "$log" || true; } | sort -u | sed 's/^/    /' >&2
+}
+
 run_tests() {
   local quick= label=
   while [ $# -gt 0 ]; do
@@ -50,6 +56,7 @@ run_tests() {
   [ -z "$label" ] || select=(-L "$label")
   say "tests"
   ctest --test-dir "$root/build" --output-on-failure --no-tests=error "${select[@]}"
+  report_skipped "$root/build"
   if [ -n "$quick" ] || [ -n "$label" ]; then
     say "the sanitizer build was left out, as asked"
     return 0
@@ -57,6 +64,7 @@ run_tests() {
   build_preset asan
   say "unit tests under AddressSanitizer and UndefinedBehaviorSanitizer"
   ctest --test-dir "$root/build/asan" --output-on-failure --no-tests=error -L unit
+  report_skipped "$root/build/asan"
 }
 
 run_bench() {
