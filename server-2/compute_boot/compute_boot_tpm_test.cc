@@ -200,7 +200,7 @@ TEST_F(ComputeBootTest, NoTpmIsOneClearLine) {
 }
 
 TEST_F(ComputeBootTest, WrongUsageAndConfiguration) {
-  EXPECT_EQ(run(config(), false, "--what").status, 1);
+  EXPECT_EQ(run(config(), false, "--what").status, 2);
   const Outcome unknown = run(config() + "colour: red\n", false);
   EXPECT_EQ(unknown.status, 1);
   EXPECT_NE(unknown.log.find("colour"), std::string::npos) << unknown.log;
