@@ -48,10 +48,17 @@ def check_port(port: int, what: str, option: str) -> None:
 
 
 class Stack:
-    """One system. `start` returns when the node is routable, or raises StackError with nothing left running."""
+    """One system. `start` returns when the node is routable, or raises StackError with nothing left running.
+
+    router_url        a router that runs already: none is started, the node registers there
+    with_node=False   the router alone
+    badge_public_key  requests without a badge signed by it are refused
+    client            more settings for the clients of this stack, such as OPENPCC_WALLET_COMMAND
+    """
 
     def __init__(self, bin_dir, run_dir, *, engine="embedded", model="smollm2:135m", model_path=None, model_sha256=None,
-                 engine_url=None, router_port=None, node_port=None, health_interval="250ms", log=lambda text: None):
+                 engine_url=None, router_port=None, node_port=None, health_interval="250ms", router_url=None, with_node=True,
+                 badge_public_key="", client=None, log=lambda text: None):
         self.bin = pathlib.Path(bin_dir)
         self.run = pathlib.Path(run_dir)
         self.engine, self.model = engine, model
@@ -59,6 +66,10 @@ class Stack:
         self.router_port = router_port or free_port()
         self.node_port = node_port or free_port()
         self.health_interval = health_interval
+        self.router_url = router_url or f"http://127.0.0.1:{self.router_port}"
+        self.with_router, self.with_node = router_url is None, with_node
+        self.badge_public_key = badge_public_key
+        self.client = client or {}
         self.log = log
         self.engine_url = engine_url  # engine http: an OpenAI-compatible server on loopback
         self.children: dict[str, subprocess.Popen] = {}
@@ -67,13 +78,9 @@ class Stack:
 
     # -- what the parts are told ------------------------------------------------------------------------------------
 
-    @property
-    def router_url(self) -> str:
-        return f"http://127.0.0.1:{self.router_port}"
-
     def client_settings(self) -> dict[str, str]:
         return {"OPENPCC_ROUTER": self.router_url, "OPENPCC_MODEL": self.model, "OPENPCC_DEV_ATTESTATION": "1",
-                "OPENPCC_DEV_SECRET": DEV_SECRET}
+                "OPENPCC_DEV_SECRET": DEV_SECRET, **self.client}
 
     def client_env(self, **more) -> dict[str, str]:
         env = {k: v for k, v in os.environ.items() if not k.startswith("OPENPCC_")}
@@ -88,23 +95,33 @@ class Stack:
                 raise StackError(f"{self.bin / name} is missing: run ./dev build")
         if shutil.which("swtpm") is None:
             raise StackError("swtpm is not installed: run ./dev setup")
-        if self.engine == "embedded" and not (self.model_path and pathlib.Path(self.model_path).is_file()):
+        if self.with_node and self.engine == "embedded" and not (self.model_path and pathlib.Path(self.model_path).is_file()):
             raise StackError(f"no model at {self.model_path}: give a GGUF file with --model, or run ./dev setup")
-        check_port(self.router_port, "router", "--router-port")
-        check_port(self.node_port, "compute node", "--node-port")
+        if self.with_router:
+            check_port(self.router_port, "router", "--router-port")
+        if self.with_node:
+            check_port(self.node_port, "compute node", "--node-port")
         (self.run / "logs").mkdir(parents=True, exist_ok=True)
         # Sockets stand apart: their folder must be reachable by every part's user id, and a socket's path must be short.
         self.sockets = pathlib.Path(tempfile.mkdtemp(prefix="openpcc-", dir="/run" if self.root else None))
         self.sockets.chmod(0o711)
         try:
+            deadline = time.monotonic() + READY_SECONDS
             self._write_configs()
-            self._start_parts()
+            if self.with_router:
+                self._start_router(deadline)
+            if self.with_node:
+                self._start_node(deadline)
         except BaseException:
             self.stop()
             raise
 
-    def _start_parts(self) -> None:
-        deadline = time.monotonic() + READY_SECONDS
+    def _start_router(self, deadline: float) -> None:
+        self.log(f"starting the router on {self.router_url}")
+        self._spawn("openpcc-router", [self.bin / "openpcc-router", "--config", self.run / "router.yaml"])
+        self._wait("the router", lambda: self._port_open(self.router_port), deadline)
+
+    def _start_node(self, deadline: float) -> None:
         self.log("starting a software TPM")
         (self.run / "tpm").mkdir(exist_ok=True)
         tpm_socket = self.sockets / "tpm.sock"
@@ -113,9 +130,6 @@ class Stack:
                               "--server", f"type=unixio,path={tpm_socket},mode=0600{owner}",
                               "--flags", "not-need-init,startup-clear"])
         self._wait("the software TPM", tpm_socket.exists, deadline)
-        self.log(f"starting the router on {self.router_url}")
-        self._spawn("openpcc-router", [self.bin / "openpcc-router", "--config", self.run / "router.yaml"])
-        self._wait("the router", lambda: self._port_open(self.router_port), deadline)
         self.log("starting the compute node: worker, router_com, boot, TPM broker")
         self._spawn("compute_worker", [self.bin / "compute_worker", "--config", self.run / "compute_worker.yaml"])
         self._spawn("router_com", [self.bin / "router_com", "--config", self.run / "router_com.yaml"])
@@ -154,7 +168,8 @@ broker_socket: {self.sockets}/broker.sock
 engine:
   type: {self.engine}
 {url}  models:
-{model}""")
+{model}badge_public_key: "{self.badge_public_key}"
+""")
         self._write("router_com.yaml", f"""\
 run_as: "{self._user('router_com')}"
 http: {{address: 127.0.0.1, port: {self.node_port}, shutdown_timeout: 5s}}
