@@ -52,11 +52,15 @@ run_tests() {
   build_preset dev
   OPENPCC_TEST_MODEL=$(model_path "$demo_model")
   export OPENPCC_TEST_MODEL
-  local select=()
-  [ -z "$label" ] || select=(-L "$label")
+  local select=() interop_skipped=
+  if [ -n "$label" ]; then select=(-L "$label"); fi
+  if [ -z "$label" ] || [ "$label" = interop ]; then interop_prepare; fi
+  [ -z "$interop_skipped" ] || [ -z "$label" ] || die "the tests against the official Go programs cannot run: $interop_skipped"
+  if [ -n "$interop_skipped" ]; then select+=(-LE interop); fi
   say "tests"
   ctest --test-dir "$root/build" --output-on-failure --no-tests=error "${select[@]}"
   report_skipped "$root/build"
+  [ -z "$interop_skipped" ] || say "skipped: the tests against the official Go programs: $interop_skipped"
   if [ -n "$quick" ] || [ -n "$label" ]; then
     say "the sanitizer build was left out, as asked"
     return 0
