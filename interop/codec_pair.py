@@ -1,6 +1,6 @@
 """The two codecs of the byte-level tests: `official codec` on the official Go packages, `interop_codec` on our libraries.
 
-INTEROP_OFFICIAL and INTEROP_CODEC name the two programs.
+OPENPCC_INTEROP_OFFICIAL and OPENPCC_INTEROP_CODEC name the two programs.
 Both take the same operations (interop/go/codec/codec.go, interop/codec/codec.h); bytes are hexadecimal text on the way.
 """
 from __future__ import annotations
@@ -69,7 +69,7 @@ class CodecTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        official, ours = (str(pathlib.Path(os.environ[name]).resolve()) for name in ("INTEROP_OFFICIAL", "INTEROP_CODEC"))
+        official, ours = (str(pathlib.Path(os.environ[f"OPENPCC_INTEROP_{name}"]).resolve()) for name in ("OFFICIAL", "CODEC"))
         cls.codecs = {}
         for name, argv in ((OURS, [ours]), (OFFICIAL, [official, "codec"])):
             cls.codecs[name] = Codec(name, argv)
@@ -82,12 +82,13 @@ class CodecTest(unittest.TestCase):
 
 
 class Exchange:
-    """A request that `client` sealed to a node's key and `node` opened: both ends of the channel for the answer."""
+    """A request that `client` sealed to a node's key and `node` opened: both ends of the channel for the answer. `key` is how
+    open_request names that key."""
 
-    def __init__(self, client: Codec, node: Codec, request: dict, rek: str):
+    def __init__(self, client: Codec, node: Codec, request: dict, rek: str, **key):
         self.client, self.node = client, node
         self.request = client("seal_request", request=request, keys=[rek])
-        self.opened = node("open_request", private=REK, encapsulated_key=self.request["encapsulated_keys"][0],
+        self.opened = node("open_request", **(key or {"private": REK}), encapsulated_key=self.request["encapsulated_keys"][0],
                            media_type=self.request["media_type"], sealed=self.request["sealed"])
 
     def answer(self, response: dict) -> dict:

@@ -2,6 +2,7 @@
 #include "http.h"
 #include "sealed/request_message.h"
 #include "sealed/response_message.h"
+#include "verify/software_tpm_for_testing.h"
 
 namespace openpcc::interop {
 
@@ -47,13 +48,19 @@ Result<Json> seal_request(State& state, const Json& p) {
   return finish_sent(state, p, writer, out);
 }
 
+// The node's key: "private", or with "own_rek" that of the machine whose evidence make_evidence makes.
+Result<crypto::KeyPair> node_key(const Json& p) {
+  if (p.value("own_rek", false)) return verify::SoftwareTpmForTesting::instance().rek();
+  return key_pair_of(p.at("private"));
+}
+
 struct OpenedRequest {
   Json message;
   std::optional<sealed::RequestOpener> opener;
 };
 
 Result<OpenedRequest> open(const Json& p, ByteView encapsulated_key, ByteView sealed_body) {
-  OPENPCC_TRY(const crypto::KeyPair rek, key_pair_of(p.at("private")));
+  OPENPCC_TRY(const crypto::KeyPair rek, node_key(p));
   Collector collector;
   OPENPCC_TRY(sealed::RequestReader reader,
               sealed::RequestReader::create(p.at("media_type").get<std::string>(), encapsulated_key, rek.public_key(),

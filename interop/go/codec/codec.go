@@ -16,6 +16,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+
+	"openpcc.invalid/interop/cli"
 )
 
 type hexBytes []byte
@@ -68,7 +70,7 @@ func with[Parameters any](run func(*state, Parameters) (object, error)) operatio
 // Run answers the lines of standard input until it ends.
 func Run(args []string) error {
 	if len(args) != 0 {
-		return fmt.Errorf("codec takes no arguments, got %q", args)
+		return cli.Usagef("codec: unexpected argument %q", args[0])
 	}
 	in, out := bufio.NewReader(os.Stdin), bufio.NewWriter(os.Stdout)
 	s := newState()

@@ -6,6 +6,7 @@ import (
 	"github.com/openpcc/openpcc/attestation/evidence"
 	"github.com/openpcc/openpcc/attestation/verify"
 	pb "github.com/openpcc/openpcc/gen/protos/evidence"
+	"openpcc.invalid/interop/machine"
 )
 
 // pieceJSON has the type's number on the wire; the official constants are numbered otherwise.
@@ -74,8 +75,20 @@ type makeEvidenceParameters struct {
 	Secret string `json:"secret"`
 }
 
-func makeEvidence(_ *state, p makeEvidenceParameters) (object, error) {
-	list, err := simulatorEvidence(context.Background(), []byte(p.Secret))
+// makeEvidence starts a machine of its own; own_rek of open_request is its key until the next one.
+func makeEvidence(s *state, p makeEvidenceParameters) (object, error) {
+	if s.machine != nil {
+		if err := s.machine.Close(); err != nil {
+			return nil, err
+		}
+		s.machine = nil
+	}
+	made, err := machine.New()
+	if err != nil {
+		return nil, err
+	}
+	s.machine = made
+	list, err := made.Evidence(context.Background(), p.Secret)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package codec
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 
@@ -11,12 +12,14 @@ import (
 	"github.com/openpcc/openpcc/messages"
 	tpmhpke "github.com/openpcc/openpcc/tpm/hpke"
 	"github.com/openpcc/twoway"
+	"openpcc.invalid/interop/machine"
 )
 
 // state is what one line leaves behind for later ones, by number.
 type state struct {
 	sent     []sentRequest           // by seal_request: the client's end
 	received []*twoway.RequestOpener // by open_request: the node's end
+	machine  *machine.Machine        // by make_evidence: the one it speaks of
 }
 
 type sentRequest struct {
@@ -44,11 +47,11 @@ func scheme() kem.Scheme {
 	return id.Scheme()
 }
 
-type privateKey struct {
+type rekPublicParameters struct {
 	Private hexBytes `json:"private"`
 }
 
-func rekPublic(_ *state, p privateKey) (object, error) {
+func rekPublic(_ *state, p rekPublicParameters) (object, error) {
 	private, err := scheme().UnmarshalBinaryPrivateKey(p.Private)
 	if err != nil {
 		return nil, err
@@ -98,19 +101,30 @@ func sealRequest(s *state, p sealRequestParameters) (object, error) {
 }
 
 type openRequestParameters struct {
-	privateKey
+	Private         hexBytes `json:"private"` // request encryption key of the node, in software
+	OwnREK          bool     `json:"own_rek"` // instead of it: that of the machine which make_evidence started, in its TPM
 	EncapsulatedKey hexBytes `json:"encapsulated_key"`
 	MediaType       string   `json:"media_type"`
 	Sealed          hexBytes `json:"sealed"`
 	Piece           int      `json:"piece"`
 }
 
-func (p openRequestParameters) open() (object, *twoway.RequestOpener, error) {
+func (p openRequestParameters) receiver(s *state) (*twoway.MultiRequestReceiver, error) {
+	if p.OwnREK {
+		if s.machine == nil {
+			return nil, errors.New("no machine: make_evidence starts one")
+		}
+		return s.machine.Receiver()
+	}
 	private, err := scheme().UnmarshalBinaryPrivateKey(p.Private)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	receiver, err := twoway.NewMultiRequestReceiver(suite(), 0, private, rand.Reader)
+	return twoway.NewMultiRequestReceiver(suite(), 0, private, rand.Reader)
+}
+
+func (p openRequestParameters) open(s *state) (object, *twoway.RequestOpener, error) {
+	receiver, err := p.receiver(s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +138,7 @@ func (p openRequestParameters) open() (object, *twoway.RequestOpener, error) {
 }
 
 func openRequest(s *state, p openRequestParameters) (object, error) {
-	answer, opener, err := p.open()
+	answer, opener, err := p.open(s)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +153,7 @@ type openRequestsParameters struct {
 	Variants variants `json:"variants"`
 }
 
-func openRequests(_ *state, p openRequestsParameters) (object, error) {
+func openRequests(s *state, p openRequestsParameters) (object, error) {
 	return p.Variants.run(func(input []byte) (object, error) {
 		try := p.openRequestParameters
 		switch p.Vary {
@@ -150,7 +164,7 @@ func openRequests(_ *state, p openRequestsParameters) (object, error) {
 		default:
 			return nil, fmt.Errorf("cannot vary %q", p.Vary)
 		}
-		answer, _, err := try.open()
+		answer, _, err := try.open(s)
 		return answer, err
 	})
 }
