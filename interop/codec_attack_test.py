@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Sealed messages altered on the way, both directions. Ours refuses every one; what the official side does is written down in OFFICIAL.
+"""Sealed messages altered on the way, both directions. Ours refuses every one; what the official side does stands in OFFICIAL_READS.
 
 docs/interop.md tells of that table: when it changes here, it changes there.
 """
@@ -91,7 +91,8 @@ class Message:
                           for a in every for b in every if a < b},
             "inserted": {at: self.with_frames(*every[:at - 1], GARBAGE, *every[at - 1:]) for at in every},
             "inserted twice": {at: self.with_frames(*every[:at - 1], GARBAGE, GARBAGE, *every[at - 1:]) for at in every},
-            "copied": {(at, of): self.with_frames(*every[:at - 1], of, *every[at - 1:]) for at in every for of in every if of != at},
+            "copied": {(at, of): self.with_frames(*every[:at - 1], of, *every[at - 1:])
+                       for at in every for of in every if of != at},
         }
 
     def outcomes(self) -> dict[str, dict]:
@@ -125,13 +126,15 @@ class AttackTest(CodecTest):
                            lambda variants: exchange.open_variants(answer, variants))
         client, node = self.codecs[writer], self.codecs[reader]
         # In pieces of 20: two chunks of content.
-        sealed = client("seal_request", request={**REQUEST, **SHAPES[shape], **({"piece": 20} if SHAPES[shape] else {})}, keys=[self.rek])
+        request = {**REQUEST, **SHAPES[shape], "piece": 20}
+        sealed = client("seal_request", request=request, keys=[self.rek])
         return Message(direction, sealed["media_type"], sealed["sealed"], lambda variants: node(
             "open_requests", vary="sealed", variants=variants, private=REK, encapsulated_key=sealed["encapsulated_keys"][0],
             media_type=sealed["media_type"], sealed="")["outcomes"])
 
     def assert_where(self, outcomes: dict, property_name: str, where: set, fault: str):
-        self.assertEqual({at for at, outcome in outcomes.items() if outcome.get(property_name)}, set(where), f"{fault}, {property_name}")
+        seen = {at for at, outcome in outcomes.items() if outcome.get(property_name)}
+        self.assertEqual(seen, set(where), f"{fault}, {property_name}")
 
     def test_ours_refuses_every_one(self):
         for direction in PREFIX:

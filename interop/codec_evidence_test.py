@@ -22,7 +22,7 @@ TYPE, DATA, SIGNATURE = 1, 2, 3  # fields of a piece
 # Parts of the list, and how many of their bits the official verifier lets be altered. In everything that is not here: none.
 # (name, piece, field, bytes of it): bits taken of bits tried.
 OFFICIAL_TAKES = {
-    # Never looked at; the fields stand in the bytes that the AK's signatures do not cover.
+    # Not looked at.
     ("AK: name algorithm", AK, DATA, 2, 4): 16,
     ("AK: attributes", AK, DATA, 4, 8): 32,
     ("AK: scheme", AK, DATA, 12, 14): 1,  # RSASSA turned into RSAPSS
@@ -42,8 +42,8 @@ OFFICIAL_TAKES = {
 OFFICIAL_TAKES_KEYS = 27
 # The key of a quote's PCR values, so altered that there are none: the official verifier panics.
 OFFICIAL_PANICS = 3
-# Keys and types so altered that the list still says the same: a field that reads as 0 both present and absent (the type of the first and
-# the last piece, the number of PCR 0). Ours takes these.
+# Keys and types so altered that the list still says the same: a field that reads as 0 both present and absent (the type of the
+# first and the last piece, the number of PCR 0). Ours takes these.
 SAME_MEANING = 16
 
 
@@ -83,7 +83,8 @@ class EvidenceTest(CodecTest):
         super().setUpClass()
         # First, because making another list takes the official codec another machine.
         cls.another = bytes.fromhex(cls.codecs[OFFICIAL]("make_evidence", secret=SECRET)["evidence"])
-        cls.genuine = {maker: bytes.fromhex(codec("make_evidence", secret=SECRET)["evidence"]) for maker, codec in cls.codecs.items()}
+        cls.genuine = {maker: bytes.fromhex(codec("make_evidence", secret=SECRET)["evidence"])
+                       for maker, codec in cls.codecs.items()}
 
     def verdicts(self, verifier: str, variants: dict, secret: str = SECRET) -> list[dict]:
         return self.codecs[verifier]("verify_evidence", secret=secret, variants=variants)["outcomes"]
@@ -117,9 +118,11 @@ class EvidenceTest(CodecTest):
         for (node, client), indeterminate in itertools.product(CROSSED, (False, True)):
             with self.subTest(f"{client} to {node}, unknown length {indeterminate}"):
                 rek = self.verdict(client, self.genuine[node])["rek"]
-                exchange = Exchange(self.codecs[client], self.codecs[node], {**request, "indeterminate": indeterminate}, rek, own_rek=True)
+                exchange = Exchange(self.codecs[client], self.codecs[node], {**request, "indeterminate": indeterminate}, rek,
+                                    own_rek=True)
                 self.assertEqual(exchange.opened["request"]["body"], request["body"])
-                answer = exchange.answer({"status": 200, "fields": {}, "trailers": {}, "body": "706f6e67", "indeterminate": indeterminate})
+                answer = exchange.answer({"status": 200, "fields": {}, "trailers": {}, "body": "706f6e67",
+                                          "indeterminate": indeterminate})
                 self.assertEqual(exchange.open(answer)["body"], "706f6e67")
 
     def test_another_secret_is_refused(self):

@@ -16,7 +16,7 @@ TRAILERS = {"X-Refund-Note": ["nothing"], "X-Second": ["1", "2"]}
 
 
 def messages(head: dict):
-    """(name, message) for each framing and size; of unknown length also with trailers and in pieces that a chunk does not divide."""
+    """(name, message) for each framing and size; of unknown length also with trailers, in pieces that do not fill a chunk."""
     for size in SIZES:
         yield f"known length, {size} bytes", {**head, "body": body(size)}
         yield f"unknown length, {size} bytes", {**head, "body": body(size), "indeterminate": True}
@@ -108,7 +108,7 @@ class SealedTest(MessageTest):
 
 
 class BinaryHttpTest(MessageTest):
-    # The most bytes of a content chunk with its length, and what the message is padded to: as sealed messages, as OHTTP, as neither.
+    # The most bytes of a content chunk with its length, and what the message is padded to: sealed messages, OHTTP, neither.
     LAYOUTS = ((514, 514), (532, 532), (4096, 0), (202, 1))
 
     def test_messages_are_the_same_to_the_byte_and_read_by_the_other(self):
@@ -136,9 +136,11 @@ CREDIT = {"value": {"amount": 1024}, "timestamp": 1_700_000_000 // 3600 * 3600, 
 VALUES = {
     "evidence": [[], EVIDENCE],
     "quote": [{"attest": "ff544347", "pcrs": {"0": "00" * 32, "12": "ab" * 32}}],
-    "manifests": [[], [{"id": ID, "tags": ["llm", "model=a"], "evidence": EVIDENCE}, {"id": OTHER_ID, "tags": ["x"], "evidence": []}]],
+    "manifests": [[], [{"id": ID, "tags": ["llm", "model=a"], "evidence": EVIDENCE},
+                       {"id": OTHER_ID, "tags": ["x"], "evidence": []}]],
     "manifest_request": [{"tags": [], "limit": 0}, {"tags": ["llm", "model=a"], "limit": 500}],
-    "request_info": [[{"id": ID, "encapsulated_key": body(120)}], [{"id": i, "encapsulated_key": body(120)} for i in (ID, OTHER_ID)]],
+    "request_info": [[{"id": ID, "encapsulated_key": body(120)}],
+                     [{"id": node, "encapsulated_key": body(120)} for node in (ID, OTHER_ID)]],
     "node_event": [EVENT, {**EVENT, "event_index": 2**40, "routing_info": ROUTING_INFO},
                    {**EVENT, "routing_info_url": "http://127.0.0.1/info"}],
     "currency": [{"amount": amount} for amount in (0, 15, 16, 32, 34, 1024, 2_621_440, 33_285_996_544)]
@@ -183,8 +185,8 @@ class WireTest(CodecTest):
 
 
 def in_url(encoded: str, event: dict, bit: int) -> bool:
-    """Whether that bit lies in one of the event's URLs. The official reader parses those and writes them anew: another text may come
-    out, or none where ours looks at the scheme alone."""
+    """Whether that bit lies in one of the event's URLs. The official reader parses those and writes them anew: another text may
+    come out, or none where ours looks at the scheme alone."""
     info = event["routing_info"] or {}
     for url in (info.get("url"), info.get("healthcheck_url"), event["routing_info_url"]):
         if url and (at := bytes.fromhex(encoded).find(url.encode())) * 8 <= bit < (at + len(url)) * 8:

@@ -1,5 +1,5 @@
-// Package codec answers JSON lines with what the official packages make of bytes, or make into bytes: one process that the byte-level
-// tests drive beside interop_codec, its twin on our libraries.
+// Package codec answers JSON lines with what the official packages make of bytes, or make into bytes: one process that
+// the byte-level tests drive beside interop_codec, its twin on our libraries.
 //
 //	{"id":1,"op":"...",...} -> {"id":1,"ok":true,...} | {"id":1,"ok":false,"error":"...","panic":true,"endless":true}
 //
@@ -112,11 +112,11 @@ func (s *state) answer(line []byte) object {
 	return answer
 }
 
-// outcome also turns a panic of the official code into an answer, and a loop without end: some inputs cause them, which is worth pinning.
+// outcome also turns a panic of the official code into an answer, and a loop without end: some inputs cause them.
 func outcome(run func() (object, error)) (answer object) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			answer = object{"ok": false, "error": fmt.Sprint(cause), "panic": cause != endless, "endless": cause == endless}
+			answer = object{"ok": false, "error": fmt.Sprint(cause), "panic": cause != errEndless, "endless": cause == errEndless}
 		}
 	}()
 	answer, err := run()

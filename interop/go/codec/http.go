@@ -35,9 +35,9 @@ type pieces struct {
 	empty int // reads of nothing in a row
 }
 
-// endless is what pieces panics with when its reader will never end: the official chunk reader, once a frame did not open, reads the
-// final one into a buffer of no bytes, over and over.
-var endless = errors.New("reads nothing, over and over")
+// errEndless is what pieces panics with when its reader will never end: the official chunk reader, once a frame did not
+// open, reads the final one into a buffer of no bytes, over and over.
+var errEndless = errors.New("reads nothing, over and over")
 
 func newPieces(data []byte, size int) *pieces {
 	return &pieces{data: bytes.NewReader(data), size: size}
@@ -47,7 +47,7 @@ func (r *pieces) Read(p []byte) (int, error) {
 	if len(p) > 0 {
 		r.empty = 0
 	} else if r.empty++; r.empty == 1000 {
-		panic(endless)
+		panic(errEndless)
 	}
 	if r.size > 0 && len(p) > r.size {
 		p = p[:r.size]
