@@ -115,20 +115,17 @@ class Names {
     const size_t start = at_;
     Bytes all;
     bool whole = false;
-    size_t count = 0;
-    while (true) {
-      begin(element_name("content_chunks", count++));
+    for (size_t count = 0; !whole; ++count) {
+      const size_t chunk_start = at_;
       const auto size = varint();
-      if (!size) break;
-      if (*size == 0) {
-        whole = true;
+      const size_t there = size ? static_cast<size_t>(std::min<uint64_t>(*size, end_ - at_)) : 0;
+      whole = size == 0U;
+      if (size && !whole && count < kMaxChunksShown) list.parts.push_back(value_part("", at_, there, *size));
+      take(there, all);
+      if (!size || *size > there) {
+        if (chunk_start < end_ || cut_) last_ = element_name("content_chunks", count);
         break;
       }
-      if (count <= kMaxChunksShown) list.parts.push_back(value_part("", at_, 0, *size));
-      const size_t left = end_ - at_;
-      take(static_cast<size_t>(std::min<uint64_t>(*size, left)), all);
-      if (count <= kMaxChunksShown) list.parts.back().size = at_ - list.parts.back().at;
-      if (*size > left) break;
     }
     list.size = at_ - start;
     root.set(std::move(list));

@@ -44,28 +44,22 @@ std::optional<Problem> Walker::message(const Message& message, Place place, Part
   return walk(message, place, 0, out);
 }
 
-std::optional<Problem> Walker::read_varint(const Frame& frame, size_t max_size, std::string_view what,
-                                           uint64_t& value) {
-  const size_t start = at_;
+// What is wrong with the varint, as the end of a sentence about it.
+std::optional<std::string> Walker::read_varint(const Frame& frame, size_t max_size, uint64_t& value) {
   value = 0;
   for (size_t i = 0; i < max_size; ++i) {
-    if (at_ == frame.end) {
-      return Problem{start, {}, std::string(what) + " ends inside its varint" + of(*frame.message)};
-    }
+    if (at_ == frame.end) return " ends inside its varint" + of(*frame.message);
     const uint8_t byte = object_[at_++];
     value |= uint64_t{byte & 0x7fU} << (7 * i);
     if (byte < 0x80) return std::nullopt;
   }
-  return Problem{
-      start,
-      {},
-      std::string(what) + " is a varint of more than " + std::to_string(max_size) + " bytes" + of(*frame.message)};
+  return " is a varint of more than " + std::to_string(max_size) + " bytes" + of(*frame.message);
 }
 
 std::optional<Problem> Walker::read_tag(const Frame& frame, size_t max_size, Tag& tag) {
   tag.at = at_;
   uint64_t value = 0;
-  if (auto problem = read_varint(frame, max_size, "a field's tag", value)) return problem;
+  if (const auto fault = read_varint(frame, max_size, value)) return Problem{tag.at, {}, "a field's tag" + *fault};
   if (max_size > kMaxTag && value > UINT32_MAX) {
     return Problem{tag.at, {}, "a field number above 2^29-1" + of(*frame.message)};
   }
@@ -85,16 +79,16 @@ std::optional<Problem> Walker::read_tag(const Frame& frame, size_t max_size, Tag
 }
 
 std::optional<Problem> Walker::read_content(const Frame& frame, const Tag& tag, uint64_t& number, Place& content) {
-  const std::string title = field_title(*frame.message, tag.number);
+  const auto fault_of = [&](const std::string& fault) {
+    return Problem{tag.at, {}, field_title(*frame.message, tag.number) + fault};
+  };
   content.at = at_;
   uint64_t size = 0;
   switch (tag.wire_type) {
-    case kVarint: {
-      auto problem = read_varint(frame, kMaxVarint, title, number);
+    case kVarint:
+      if (const auto fault = read_varint(frame, kMaxVarint, number)) return fault_of(*fault);
       content.size = at_ - content.at;
-      if (problem) problem->at = tag.at;
-      return problem;
-    }
+      return std::nullopt;
     case kFixed64:
       size = 8;
       break;
@@ -102,19 +96,14 @@ std::optional<Problem> Walker::read_content(const Frame& frame, const Tag& tag, 
       size = 4;
       break;
     default:
-      if (auto problem = read_varint(frame, frame.max_length, title + "'s length", size)) {
-        problem->at = tag.at;
-        return problem;
-      }
+      if (const auto fault = read_varint(frame, frame.max_length, size)) return fault_of("'s length" + *fault);
       content.at = at_;
   }
   const size_t left = frame.end - at_;
   if (size > left) {
     content = {content.at, left, true};
-    return Problem{tag.at,
-                   {},
-                   title + " ends after " + std::to_string(left) + " of its " + std::to_string(size) + " bytes" +
-                       of(*frame.message)};
+    return fault_of(" ends after " + std::to_string(left) + " of its " + std::to_string(size) + " bytes" +
+                    of(*frame.message));
   }
   content.size = static_cast<size_t>(size);
   at_ += content.size;
@@ -208,11 +197,9 @@ std::optional<Problem> Walker::known(const Frame& frame, const Field& field, uin
       break;
   }
   Part* target = &out;
-  std::string title(field.name);
   if (field.repeated) {
     target = out.find(field.name);
     if (target == nullptr) target = &out.set(list_part(field.name, content.at, 0));
-    title = element_name(field.name, target->parts.size());
     target->size = content.at + content.size - target->at;
     part.name.clear();
     target = &target->parts.emplace_back(std::move(part));
@@ -223,7 +210,9 @@ std::optional<Problem> Walker::known(const Frame& frame, const Field& field, uin
   }
   if (field.type != Type::kMessage) return std::nullopt;
   auto problem = walk(*field.message, content, frame.depth + 1, *target);
-  return problem ? std::optional(within(title, std::move(*problem))) : std::nullopt;
+  if (!problem) return std::nullopt;
+  if (!field.repeated) return within(field.name, std::move(*problem));
+  return within(element_name(field.name, out.find(field.name)->parts.size() - 1), std::move(*problem));
 }
 
 // What is there of a message that is cut is shown; what is wrong in it follows from the cut.

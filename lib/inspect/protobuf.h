@@ -64,7 +64,7 @@ class Walker {
   };
   std::optional<Problem> walk(const Message& message, Place place, int depth, Part& out);
   std::optional<Problem> read_tag(const Frame& frame, size_t max_size, Tag& tag);
-  std::optional<Problem> read_varint(const Frame& frame, size_t max_size, std::string_view what, uint64_t& value);
+  std::optional<std::string> read_varint(const Frame& frame, size_t max_size, uint64_t& value);
   // The content of a field: a varint's value, or the place of the bytes.
   std::optional<Problem> read_content(const Frame& frame, const Tag& tag, uint64_t& number, Place& content);
   std::optional<Problem> skip_group(const Frame& frame, const Tag& start);
