@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "bhttp/message.h"
+#include "engine/counted_answer.h"
 #include "engine/engine.h"
 #include "net/blocking_client.h"
 #include "net/url.h"
@@ -60,6 +61,7 @@ class HttpEngine : public Engine {
         {"Content-Type", "application/json"}, {"Accept", "application/json"}, {"Accept", "application/x-ndjson"}};
     out.body = request.body;
     uint64_t received = 0;
+    CountedAnswer counted(request.path);
     net::HttpCallbacks callbacks;
     callbacks.on_head = [&](const net::ResponseHead& head) { return pass_head(head, sink); };
     callbacks.on_body = [&](ByteView piece) -> Status {
@@ -67,10 +69,11 @@ class HttpEngine : public Engine {
       if (received > kMaxAnswer) {
         return fail(kTooLarge, "the server's answer is larger than 64 MiB");
       }
+      counted.feed(piece);
       return sink.content(piece);
     };
     OPENPCC_TRY(const net::HttpResult result, client.send(out, callbacks));
-    return std::nullopt;
+    return counted.finish();
   }
 
  private:
