@@ -42,7 +42,7 @@ TEST(CheckBadge, OfficialDevelopmentBadge) {  // PROTOCOL M.9
 const Bytes kSeed(32, 7);
 
 // A Badge message around these serialized credentials, signed over other bytes or over the same.
-std::string badge_of(const std::string& credentials_hex, std::optional<std::string> signed_hex = std::nullopt,
+std::string badge_of(const std::string& credentials_hex, const std::optional<std::string>& signed_hex = std::nullopt,
                      size_t signature_size = 64) {
   const Bytes credentials = from_hex(credentials_hex).value();
   Bytes signature = crypto::sign_ed25519(kSeed, from_hex(signed_hex.value_or(credentials_hex)).value()).value();

@@ -252,7 +252,8 @@ TEST(ChildExec, OtherValuesMeanNothing) {
   }
 }
 
-LambdaEngine::Handle answer_with(int status, bhttp::Fields fields = {}, std::optional<engine::Usage> usage = {}) {
+LambdaEngine::Handle answer_with(int status, const bhttp::Fields& fields = {},
+                                 std::optional<engine::Usage> usage = {}) {
   return [=](const engine::Request&, engine::ResponseSink& sink) -> Result<std::optional<engine::Usage>> {
     OPENPCC_TRY_STATUS(sink.head(status, fields, 2));
     OPENPCC_TRY_STATUS(sink.content(as_bytes("ok")));
