@@ -97,14 +97,14 @@ Outcome drive(const Load& load, const std::vector<std::string>& credits, int fir
     request += "\r\n" + body;
     const auto begin = Clock::now();
     if (!peer) peer.emplace(net::RawPeer::connect(load.port));
-    double first = 0;
-    if (!peer->send(request) || !read_answer(*peer, [&] { first = milliseconds_since(begin); })) {
+    double first_byte = 0;
+    if (!peer->send(request) || !read_answer(*peer, [&] { first_byte = milliseconds_since(begin); })) {
       ++outcome.failed;
       peer.reset();  // the optional: the next request has a connection of its own
       continue;
     }
     outcome.whole.push_back(milliseconds_since(begin));
-    outcome.first.push_back(first);
+    outcome.first.push_back(first_byte);
   }
   return outcome;
 }
