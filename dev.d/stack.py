@@ -152,7 +152,7 @@ class Stack:
     def _write_configs(self) -> None:
         """One file a program, complete and readable: what `./dev up` runs with."""
         model = f'    - name: "{self.model}"\n'
-        if self.engine == "embedded":
+        if self.with_node and self.engine == "embedded":
             model += f'      path: "{pathlib.Path(self.model_path).resolve()}"\n'
         url = f"  url: {self.engine_url}\n" if self.engine_url else ""
         self._write("router.yaml", f"""\
