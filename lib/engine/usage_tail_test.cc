@@ -52,7 +52,7 @@ TEST(UsageTail, CountsAreThoseOfTheLastLine) {
     whole.feed(as_bytes(c.answer));
     EXPECT_EQ(whole.finish(), c.want);
     if (c.answer.size() > 1000) continue;
-    for (const size_t step : {1, 2, 7}) {
+    for (const size_t step : {1U, 2U, 7U}) {
       UsageTail pieces(c.path);
       for (size_t at = 0; at < c.answer.size(); at += step)
         pieces.feed(as_bytes(c.answer).subspan(at, std::min(step, c.answer.size() - at)));
