@@ -16,26 +16,12 @@
 #include "net/raw_peer_for_testing.h"
 #include "net/server.h"
 #include "router.h"
+#include "stub_node.h"
 
 namespace {
 
 using namespace openpcc;
 using namespace std::chrono_literals;
-
-class Node final : public net::Handler {
- public:
-  net::Task<void> handle(net::Exchange& exchange) override {
-    const auto body = co_await exchange.read_all(1 << 24);
-    if (!body) co_return;
-    net::ResponseHead head{200, {}};
-    head.fields.push_back({"Content-Type", "application/confsec-chunked-res"});
-    head.fields.push_back({"Trailer", "X-Refund-Amount"});
-    (void)exchange.start(head, std::nullopt);
-    net::Fields trailers;
-    trailers.push_back({"X-Refund-Amount", "CgIA8A=="});
-    (void)co_await exchange.finish(*body, trailers);
-  }
-};
 
 // Runs `serve` in a child, which writes its port into the pipe and then serves until it is killed.
 template <typename Serve>
@@ -109,7 +95,8 @@ int main(int argc, char** argv) {
     net::Loops loops(1);
     net::ServerOptions options;
     options.address = "127.0.0.1";
-    auto server = net::Server::listen(loops, options, [](net::Loop&) { return std::make_unique<Node>(); });
+    auto server =
+        net::Server::listen(loops, options, [](net::Loop&) { return std::make_unique<bench::StubNode>("CgIA8A=="); });
     loops.start();
     report((*server)->port());
   });

@@ -71,7 +71,21 @@ run_tests() {
   report_skipped "$root/build/asan"
 }
 
+# run_bench_routers: our router and node beside the official and Go's own, in one run.
+run_bench_routers() {
+  local go
+  go=$(find_go) || die "bench routers: $go; it needs Go 1.$interop_min_go or later (./dev interop installs it)"
+  setup_packages build bench
+  llama_install
+  build_preset bench openpcc_programs
+  interop_build "$go"
+  python3 -B "$root/bench/worker_start.py"
+  echo
+  python3 -B "$root/bench/routers.py" "$@"
+}
+
 run_bench() {
+  if [ "${1:-}" = routers ]; then shift; run_bench_routers "$@"; return; fi
   setup_packages build bench
   llama_install
   build_preset bench openpcc_programs

@@ -7,7 +7,7 @@ import time
 import unittest
 import urllib.request
 
-import proxy as wire
+from official import wire
 from roles import ALTERED, ANSWERED, Interop, Pcc, UNVERIFIED, wait_until
 
 MODEL = "test:interop"

@@ -18,6 +18,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 sys.path.insert(0, str(HERE.parent / "dev.d"))
+import proxy as wire  # noqa: E402,F401  (for the tests here: a proxy that records and alters, and protobuf by hand)
 
 ISSUER_KEY = HERE / "testdata" / "issuer.pem"
 SECRET = "123456"

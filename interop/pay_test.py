@@ -9,8 +9,7 @@ import shlex
 import unittest
 
 import official
-import proxy as wire
-from official import chat
+from official import chat, wire
 from roles import FAILED, Interop, USAGE, UNVERIFIED
 
 MODEL = "test:interop"

@@ -11,7 +11,7 @@ import random
 import unittest
 
 import official
-import proxy as wire
+from official import wire
 from roles import ALTERED, Interop
 
 MODEL = "test:interop"

@@ -13,7 +13,7 @@ FLOORS = {
     "base": 1,
     "bhttp": 2, "crypto": 2, "wire": 2, "tpmwire": 2, "config": 2,
     "sealed": 3, "evidence": 3,
-    "net": 4, "tpm": 4, "engine": 4, "process": 4,
+    "net": 4, "tpm": 4, "engine": 4, "process": 4, "inspect": 4,
     "node": 5, "attest": 5, "verify": 5,
 }
 PROGRAMS = 6

@@ -86,6 +86,19 @@ void add_prompt_flags(CLI::App& command, AskFlags& ask_flags, Flags& flags) {
   command.add_flag("--show-path,--verbose,-v", flags.show_path, "Show what is checked, sealed and measured, on stderr");
 }
 
+CLI::App* add_inspect(CLI::App& app, InspectFlags& flags) {
+  auto* command = app.add_subcommand("inspect", "Show an object of the wire, or where and why it is none");
+  command->add_option("file", flags.file, "A file; - reads standard input")->type_name("FILE|-")->required();
+  command->add_option("--as", flags.kind, "What it is; else found out from the bytes")->type_name("KIND");
+  command->add_option("--encoding", flags.encoding, "How its bytes are written: auto, raw, base64, hex [auto]")
+      ->type_name("NAME");
+  command->add_flag("--shallow", flags.shallow, "Only the object itself, not what its evidence and keys hold");
+  command->add_flag("--full", flags.full, "Long values to their end");
+  command->add_flag("--json", flags.json, "One JSON object instead of text");
+  command->footer(inspect_help());
+  return command;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Ask a language model something that nothing between you and it can read.", "pcc");
   app.footer(
@@ -94,7 +107,8 @@ int run(int argc, char** argv) {
       "  pcc ask - --model smollm2:135m --show-path < question.txt\n"
       "  pcc chat --system \"Answer in one sentence.\"\n"
       "  pcc nodes --dev-attestation\n"
-      "  pcc ask --expect-pcr 12=HEX \"…\"       only a node that serves these very models\n\n"
+      "  pcc ask --expect-pcr 12=HEX \"…\"       only a node that serves these very models\n"
+      "  pcc inspect --as manifests answer.bin\n\n"
       "Exit codes: 0 answered, 1 the request failed, 2 wrong usage, 3 no node could be verified, 4 the answer was cut\n"
       "off or altered.");
   app.set_version_flag("--version",
@@ -113,6 +127,8 @@ int run(int argc, char** argv) {
   nodes_command->add_option("--limit", limit, "The most nodes to ask for")->check(CLI::Range(1, 500))->type_name("N");
   auto* ping_command = app.add_subcommand("ping", "Is the router there?");
   for (auto* command : {ask_command, chat_command, nodes_command, ping_command}) add_settings(*command, flags);
+  InspectFlags inspect_flags;
+  auto* inspect_command = add_inspect(app, inspect_flags);
 
   try {
     app.parse(argc, argv);
@@ -122,6 +138,7 @@ int run(int argc, char** argv) {
   if (ask_command->parsed()) return ask(flags, ask_flags);
   if (chat_command->parsed()) return chat(flags, ask_flags);
   if (nodes_command->parsed()) return nodes(flags, limit);
+  if (inspect_command->parsed()) return inspect_object(inspect_flags);
   return ping(flags);
 }
 

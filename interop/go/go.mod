@@ -5,8 +5,10 @@ go 1.25.4
 require (
 	github.com/cloudflare/circl v1.6.1
 	github.com/google/go-tpm v0.9.7
+	github.com/openpcc/bhttp v0.0.80
 	github.com/openpcc/openpcc v0.0.80
 	github.com/openpcc/twoway v0.0.80
+	google.golang.org/protobuf v1.36.10
 )
 
 require (
@@ -101,7 +103,6 @@ require (
 	github.com/mattn/go-isatty v0.0.20 // indirect
 	github.com/oklog/ulid v1.3.1 // indirect
 	github.com/opencontainers/go-digest v1.0.0 // indirect
-	github.com/openpcc/bhttp v0.0.80 // indirect
 	github.com/openpcc/ohttp v0.0.80 // indirect
 	github.com/pkg/browser v0.0.0-20240102092130-5ac0b6a4141c // indirect
 	github.com/pkg/errors v0.9.1 // indirect
@@ -159,7 +160,6 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20251111163417-95abcf5c77ba // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20251111163417-95abcf5c77ba // indirect
 	google.golang.org/grpc v1.77.0 // indirect
-	google.golang.org/protobuf v1.36.10 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	k8s.io/klog/v2 v2.130.1 // indirect
 )

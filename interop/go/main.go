@@ -14,6 +14,7 @@ import (
 	"openpcc.invalid/interop/bench"
 	"openpcc.invalid/interop/cli"
 	"openpcc.invalid/interop/client"
+	"openpcc.invalid/interop/codec"
 	"openpcc.invalid/interop/mint"
 	"openpcc.invalid/interop/node"
 	"openpcc.invalid/interop/router"
@@ -21,6 +22,7 @@ import (
 
 var roles = map[string]func(args []string) error{
 	"badge":           badge.Run,
+	"codec":           codec.Run,
 	"credit-check":    bench.RunCreditCheck,
 	"reverse-proxy":   bench.RunReverseProxy,
 	"stand-in":        bench.RunStandIn,

@@ -2,7 +2,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include "base/limits.h"
 #include "engine/engine.h"
 #include "engine/json_fields.h"
 #include "engine/request_parts.h"
@@ -56,7 +55,7 @@ std::optional<Dialect> dialect_of(std::string_view path) {
 }
 
 Accepted<ApiRequest> parse_request(Dialect dialect, ByteView body, uint32_t seed) {
-  if (body.size() > limits::kRequestBody) {
+  if (body.size() > kMaxBodyBytes) {
     return std::unexpected(Refusal{400, "the request body is too large"});
   }
   if (too_deep(as_text(body))) {

@@ -12,10 +12,13 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "engine/generation.h"
 
 namespace openpcc::engine {
 
+// The worker writes a request anew after it has checked its size; that may take more room than the sender's text did.
+inline constexpr size_t kMaxBodyBytes = 8 * limits::kRequestBody;
 inline constexpr size_t kMaxJsonDepth = 64;
 inline constexpr size_t kMaxMessages = 4096;
 inline constexpr size_t kMaxStopStrings = 16;

@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "base/limits.h"
-
 namespace openpcc::engine {
 namespace {
 
@@ -20,7 +18,7 @@ std::string chat(std::string_view more) {
 TEST(ParseRequest, TakesAChatRequestWithEverything) {
   const auto got = parse(Dialect::kChat, R"({"model":"m","messages":[{"role":"developer","content":"be brief"},
     {"role":"user","content":[{"type":"text","text":"one"},{"type":"text","text":"two"}]},{"role":"assistant","content":null}],
-    "temperature":0.5,"top_p":0.9,"seed":-7,"max_tokens":5,"max_completion_tokens":9,"stop":["a","b"],"stream":true,
+    "temperature":0.5,"top_p":0.9,"top_k":7,"min_p":0.05,"seed":-7,"max_tokens":5,"max_completion_tokens":9,"stop":["a","b"],"stream":true,
     "stream_options":{"include_usage":true},"frequency_penalty":0.25,"presence_penalty":-1,"repetition_penalty":1.1,
     "ignore_eos":true,"logit_bias":{"5":-100},"n":1,"user":"u","metadata":{"k":"v"},"tools":[],"tool_choice":"auto",
     "response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object"}}}})");
@@ -33,6 +31,8 @@ TEST(ParseRequest, TakesAChatRequestWithEverything) {
   const Sampling& sampling = got->generation.sampling;
   EXPECT_DOUBLE_EQ(sampling.temperature, 0.5);
   EXPECT_DOUBLE_EQ(sampling.top_p, 0.9);
+  EXPECT_EQ(sampling.top_k, 7);
+  EXPECT_DOUBLE_EQ(sampling.min_p, 0.05);
   EXPECT_DOUBLE_EQ(sampling.frequency_penalty, 0.25);
   EXPECT_DOUBLE_EQ(sampling.presence_penalty, -1);
   EXPECT_DOUBLE_EQ(sampling.repetition_penalty, 1.1);
@@ -51,6 +51,8 @@ TEST(ParseRequest, HasOpenAisDefaults) {
   ASSERT_TRUE(got);
   EXPECT_DOUBLE_EQ(got->generation.sampling.temperature, 1);
   EXPECT_DOUBLE_EQ(got->generation.sampling.top_p, 1);
+  EXPECT_EQ(got->generation.sampling.top_k, 0);
+  EXPECT_EQ(parse(Dialect::kChat, chat(R"("top_k":-1)"))->generation.sampling.top_k, 0);
   EXPECT_EQ(got->generation.sampling.seed, 42U);
   EXPECT_FALSE(got->stream);
   EXPECT_FALSE(got->max_tokens);
@@ -104,7 +106,9 @@ struct Fault {
 
 TEST(ParseRequest, RefusesEachFaultByName) {
   const Fault faults[] = {
-      {Dialect::kChat, chat(R"("top_k":5)"), "top_k"},
+      {Dialect::kChat, chat(R"("best":5)"), "best"},
+      {Dialect::kChat, chat(R"("top_k":-2)"), "top_k"},
+      {Dialect::kChat, chat(R"("min_p":1.5)"), "min_p"},
       {Dialect::kChat, chat(R"("Temperature":1)"), "Temperature"},
       {Dialect::kChat, chat(R"("n":2)"), "n"},
       {Dialect::kChat, chat(R"("logprobs":true)"), "logprobs"},
@@ -163,7 +167,8 @@ TEST(ParseRequest, RefusesDepthAndSizeBeforeItReads) {
   EXPECT_TRUE(
       parse(Dialect::kChat,
             chat(R"("metadata":"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[\"[")")));
-  EXPECT_FALSE(parse(Dialect::kChat, chat("\"user\":\"" + std::string(limits::kRequestBody, 'x') + "\"")));
+  EXPECT_TRUE(parse(Dialect::kChat, chat("\"user\":\"" + std::string(limits::kRequestBody, 'x') + "\"")));
+  EXPECT_FALSE(parse(Dialect::kChat, chat("\"user\":\"" + std::string(kMaxBodyBytes, 'x') + "\"")));
 }
 
 TEST(DialectOf, KnowsTheFourPathsOnly) {

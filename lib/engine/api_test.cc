@@ -4,6 +4,7 @@
 
 #include <functional>
 
+#include "engine/counted_answer.h"
 #include "engine/testing/scripted.h"
 #include "engine/utf8.h"
 
@@ -169,16 +170,16 @@ TEST(Answer, StreamsWholeCodePointsAndNothingOfAStopString) {
 TEST(Answer, RefusesInTheFormOfTheDialect) {
   ScriptedSource source({"x"});
   CollectingSink openai;
-  const auto usage = ask(source, kChatCompletionsPath, chat_body(R"(,"top_k":3)"), openai);
+  const auto usage = ask(source, kChatCompletionsPath, chat_body(R"(,"best":3)"), openai);
   ASSERT_TRUE(usage);
   EXPECT_FALSE(*usage);
   EXPECT_EQ(openai.status, 400);
-  EXPECT_EQ(openai.json()["error"]["param"], "top_k");
+  EXPECT_EQ(openai.json()["error"]["param"], "best");
   EXPECT_EQ(openai.json()["error"]["code"], "unknown_parameter");
   EXPECT_EQ(openai.json()["error"]["type"], "invalid_request_error");
 
   CollectingSink ollama;
-  ASSERT_TRUE(ask(source, kOllamaChatPath, chat_body(R"(,"top_k":3)"), ollama));
+  ASSERT_TRUE(ask(source, kOllamaChatPath, chat_body(R"(,"best":3)"), ollama));
   EXPECT_EQ(ollama.status, 400);
   EXPECT_TRUE(ollama.json()["error"].is_string());
 
@@ -242,6 +243,26 @@ TEST(Answer, StopsAtTheFirstFailureOfTheSink) {
         EXPECT_EQ(got.error().code, kSinkClosed);
         EXPECT_EQ(sink.calls, at + 1);  // no call after the one that failed
       }
+    }
+  }
+}
+
+// The counts in an answer are those that the engine reports: who reads the one or the other pays the same.
+TEST(Answer, IsCountedByOthersAsByOurselves) {
+  for (const std::string_view path : {kChatCompletionsPath, kCompletionsPath, kOllamaChatPath, kOllamaGeneratePath}) {
+    const bool is_chat = path == kChatCompletionsPath || path == kOllamaChatPath;
+    const std::string asked = is_chat ? R"("messages":[{"role":"user","content":"hi"}])" : R"("prompt":"hi")";
+    for (const bool stream : {false, true}) {
+      SCOPED_TRACE(std::string(path) + (stream ? " streamed" : ""));
+      const std::string_view streamed = path.starts_with("/v1/") ? kStream : R"(,"stream":true)";
+      const std::string_view more = stream ? streamed : R"(,"stream":false)";
+      ScriptedSource source({"a\n{", "}\n"});
+      CollectingSink sink;
+      const auto usage = ask(source, path, R"({"model":"m",)" + asked + std::string(more) + "}", sink);
+      ASSERT_TRUE(usage && *usage);
+      CountedAnswer counted(path);
+      counted.feed(as_bytes(sink.body));
+      EXPECT_EQ(counted.finish(), *usage);
     }
   }
 }

@@ -1,6 +1,7 @@
 // The engines without a model of their own: noop and http.
 #include <gtest/gtest.h>
 
+#include "engine/counted_answer.h"
 #include "engine/engine.h"
 #include "engine/testing/scripted.h"
 #include "net/raw_peer_for_testing.h"
@@ -32,7 +33,25 @@ TEST(Noop, GivesTheOfficialCannedAnswers) {
   ASSERT_TRUE(engine->handle(request, ollama));
   ASSERT_EQ(ollama.stream().size(), 2U);
   EXPECT_EQ(ollama.stream()[0]["response"], "noop");
+  EXPECT_EQ(ollama.stream()[0]["done"], false);
+  EXPECT_EQ(ollama.stream()[1]["done"], true);
+  EXPECT_EQ(ollama.stream()[1]["done_reason"], "stop");
+  EXPECT_EQ(ollama.stream()[1]["prompt_eval_count"], 1);
   EXPECT_EQ(ollama.stream()[1]["eval_count"], 4);
+}
+
+TEST(Noop, CannedAnswersAreCountedWhereTheOfficialWorkerFindsCounts) {
+  const auto engine = make_noop({"m"});
+  for (const auto& [path, found] : {std::pair(kChatCompletionsPath, true), std::pair(kCompletionsPath, false),
+                                    std::pair(kOllamaChatPath, true), std::pair(kOllamaGeneratePath, true)}) {
+    CollectingSink sink;
+    const auto usage = engine->handle({.path = path, .body = {}, .exec = "noop"}, sink);
+    ASSERT_TRUE(usage);
+    EXPECT_EQ(usage->has_value(), found) << path;
+    CountedAnswer counted(path);
+    counted.feed(as_bytes(sink.body));
+    EXPECT_EQ(counted.finish(), *usage) << path << ": as anybody would count it";
+  }
 }
 
 TEST(Noop, AnswersLikeAModel) {
@@ -82,6 +101,58 @@ TEST(Http, SendsThreeFieldsAndPassesTheAnswerOn) {
   EXPECT_NE(seen.find("Content-Type: application/json\r\n"), std::string::npos) << seen;
   EXPECT_NE(seen.find("Accept: application/json\r\n"), std::string::npos);
   EXPECT_NE(seen.find("Accept: application/x-ndjson\r\n"), std::string::npos);
+}
+
+TEST(Http, PassesAllFieldsOnButThoseOfTheFraming) {
+  net::RawServer server([&](net::RawPeer& peer) {
+    (void)peer.read_until("\"max_tokens\":9}");
+    peer.send(
+        "HTTP/1.1 200 OK\r\nServer: llm\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\nConnection: close\r\n"
+        "Trailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX-T: 1\r\n\r\n");
+  });
+  const auto engine = engine_at(server.port());
+  ASSERT_TRUE(engine->load());
+  CollectingSink sink;
+  ASSERT_TRUE(engine->handle({kChatCompletionsPath, as_bytes(kChat)}, sink));
+  EXPECT_EQ(sink.fields,
+            (bhttp::Fields{{"server", "llm"}, {"set-cookie", "a=1"}, {"set-cookie", "b=2"}, {"connection", "close"}}));
+}
+
+TEST(Http, CountsWhatTheAnswerSays) {
+  net::RawServer server([&](net::RawPeer& peer) {
+    (void)peer.read_until("\"max_tokens\":9}");
+    const std::string body =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3,\"completion_tokens\":8}}\n\ndata: [DONE]\n\n";
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+  });
+  const auto engine = engine_at(server.port());
+  ASSERT_TRUE(engine->load());
+  CollectingSink sink;
+  const auto usage = engine->handle({kChatCompletionsPath, as_bytes(kChat)}, sink);
+  ASSERT_TRUE(usage);
+  EXPECT_EQ(*usage, std::optional(Usage{3, 8}));
+}
+
+TEST(Http, RedirectsAreAnswersLikeOthers) {
+  net::RawServer server([&](net::RawPeer& peer) {
+    (void)peer.read_until("\"max_tokens\":9}");
+    peer.send("HTTP/1.1 307 Temporary Redirect\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n");
+  });
+  const auto engine = engine_at(server.port());
+  ASSERT_TRUE(engine->load());
+  CollectingSink sink;
+  ASSERT_TRUE(engine->handle({kChatCompletionsPath, as_bytes(kChat)}, sink));
+  EXPECT_EQ(sink.status, 307);
+  EXPECT_EQ(sink.field("location"), "http://127.0.0.1:1/");
+}
+
+TEST(Http, FailsWithoutAHeadWhenTheServerHangsUp) {
+  net::RawServer server([](net::RawPeer& peer) { peer.close(); });
+  const auto engine = engine_at(server.port());
+  ASSERT_TRUE(engine->load());
+  CollectingSink sink;
+  EXPECT_FALSE(engine->handle({kChatCompletionsPath, as_bytes(kChat)}, sink));
+  EXPECT_EQ(sink.calls, 0);
 }
 
 TEST(Http, KeepsTheLengthWhereItIsKnown) {

@@ -7,8 +7,8 @@
 #include <charconv>
 
 #include "bhttp/message.h"
+#include "engine/counted_answer.h"
 #include "engine/engine.h"
-#include "engine/usage_tail.h"
 #include "net/blocking_client.h"
 #include "net/url.h"
 
@@ -61,7 +61,7 @@ class HttpEngine : public Engine {
         {"Content-Type", "application/json"}, {"Accept", "application/json"}, {"Accept", "application/x-ndjson"}};
     out.body = request.body;
     uint64_t received = 0;
-    UsageTail usage(request.path);
+    CountedAnswer counted(request.path);
     net::HttpCallbacks callbacks;
     callbacks.on_head = [&](const net::ResponseHead& head) { return pass_head(head, sink); };
     callbacks.on_body = [&](ByteView piece) -> Status {
@@ -69,11 +69,11 @@ class HttpEngine : public Engine {
       if (received > kMaxAnswer) {
         return fail(kTooLarge, "the server's answer is larger than 64 MiB");
       }
-      usage.feed(piece);
+      counted.feed(piece);
       return sink.content(piece);
     };
     OPENPCC_TRY(const net::HttpResult result, client.send(out, callbacks));
-    return usage.finish();
+    return counted.finish();
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "engine/request_parts.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace openpcc::engine {
@@ -34,6 +35,10 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
   Sampling& sampling = request.generation.sampling;
   sampling.temperature = fields.number("temperature", 0, 2).value_or(sampling.temperature);
   sampling.top_p = fields.number("top_p", 0, 1).value_or(sampling.top_p);
+  // Not OpenAI's, but every server's that speaks its language.
+  const int64_t top_k = fields.integer("top_k", -1, INT32_MAX).value_or(0);  // -1: no limit, as 0
+  sampling.top_k = static_cast<int32_t>(std::max<int64_t>(top_k, 0));
+  sampling.min_p = fields.number("min_p", 0, 1).value_or(sampling.min_p);
   sampling.frequency_penalty = fields.number("frequency_penalty", -2, 2).value_or(0);
   sampling.presence_penalty = fields.number("presence_penalty", -2, 2).value_or(0);
   sampling.repetition_penalty = fields.number("repetition_penalty", 0.01, 10).value_or(1);

@@ -102,7 +102,7 @@ TEST(BlockingClient, SendsBodiesWholeAndInPieces) {
   std::string end = "END";
   RawServer server([&](RawPeer& peer) {
     seen = peer.read_until(end);
-    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    peer.send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");  // as it does
   });
   BlockingHttpClient client(quick());
   HttpRequest request = request_to(server, "POST");

@@ -65,6 +65,14 @@ class RawPeer {
     kept_.erase(0, size);
     return out;
   }
+  // Reads and drops exactly so many bytes. False: they did not all come.
+  bool read_size(size_t size) {
+    while (kept_.size() < size) {
+      if (!read_more(kept_)) return false;
+    }
+    kept_.erase(0, size);
+    return true;
+  }
   [[nodiscard]] bool readable_within(int milliseconds) const {
     pollfd look{descriptor_, POLLIN, 0};
     return ::poll(&look, 1, milliseconds) > 0;

@@ -53,6 +53,10 @@ inline constexpr size_t kEncSize = 65;
 inline constexpr size_t kHeaderSize = 7;                                                      // key id, KEM, KDF, AEAD
 inline constexpr size_t kEncapsulatedKeySize = kHeaderSize + kEncSize + kDekSize + kTagSize;  // 120
 inline constexpr size_t kMaxChunkCiphertext = limits::kChunkPlaintext + kTagSize;             // 530
+// May a frame, other than the final one, have so many bytes?
+[[nodiscard]] constexpr bool is_frame_size(uint64_t size) {
+  return size >= kTagSize && size <= kMaxChunkCiphertext;
+}
 
 // Sealed bytes of a whole-mode response that a client takes, unless it asks for less or more, and the most it can ask.
 inline constexpr size_t kDefaultWholeResponse = size_t{16} << 20;

@@ -28,6 +28,19 @@ Exporter exporter_of(std::shared_ptr<const Context> context) {
 
 }  // namespace
 
+Status check_encapsulated_key(ByteView encapsulated_key) {
+  if (encapsulated_key.size() != kEncapsulatedKeySize) {
+    return fail(kBadEncapsulatedKey, "the encapsulated key has a wrong size");
+  }
+  if (!std::ranges::equal(encapsulated_key.first(kHeaderSize), kHeader)) {
+    return fail(kBadEncapsulatedKey, "the encapsulated key names another key or other algorithms");
+  }
+  if (!crypto::check_public_key(crypto::kOpenpccSuite.kem, encapsulated_key.subspan(kHeaderSize, kEncSize))) {
+    return fail(kBadEncapsulatedKey, "the encapsulated key holds no point of the curve");
+  }
+  return {};
+}
+
 Candidate::Candidate(Bytes encapsulated_key, std::shared_ptr<const crypto::SenderContext> context)
     : encapsulated_key_(std::move(encapsulated_key)), context_(std::move(context)) {}
 
@@ -59,16 +72,8 @@ RequestOpener::RequestOpener(Mode mode, SecretBytes dek, std::shared_ptr<const c
 Result<RequestOpener> RequestOpener::create(std::string_view media_type, ByteView encapsulated_key, ByteView rek_point,
                                             const crypto::DiffieHellman& dh, size_t max_sealed) {
   OPENPCC_TRY(const Mode mode, request_mode(media_type));
-  if (encapsulated_key.size() != kEncapsulatedKeySize) {
-    return fail(kBadEncapsulatedKey, "the encapsulated key has a wrong size");
-  }
-  if (!std::ranges::equal(encapsulated_key.first(kHeaderSize), kHeader)) {
-    return fail(kBadEncapsulatedKey, "the encapsulated key names another key or other algorithms");
-  }
+  OPENPCC_TRY_STATUS(check_encapsulated_key(encapsulated_key));
   const ByteView enc = encapsulated_key.subspan(kHeaderSize, kEncSize);
-  if (!crypto::check_public_key(crypto::kOpenpccSuite.kem, enc)) {
-    return fail(kBadEncapsulatedKey, "the encapsulated key holds no point of the curve");
-  }
   OPENPCC_TRY(crypto::RecipientContext context,
               crypto::setup_recipient(crypto::kOpenpccSuite, enc, rek_point, dh, info_of(mode)));
   auto dek = context.open(as_bytes(kDekAad), encapsulated_key.subspan(kHeaderSize + kEncSize));

@@ -10,6 +10,9 @@
 
 namespace openpcc::sealed {
 
+// Could this open anywhere? Size, header and point; kBadEncapsulatedKey if not. Needs no key.
+[[nodiscard]] Status check_encapsulated_key(ByteView encapsulated_key);
+
 // One node that can open the request, and the client's end of the channel its response comes back on. Move-only.
 class Candidate {
  public:

@@ -116,7 +116,7 @@ Status StreamOpener::read_length(ByteView& sealed) {
     state_ = State::kFinal;
     return {};
   }
-  if (length->value < kTagSize || length->value > kMaxChunkCiphertext) {
+  if (!is_frame_size(length->value)) {
     return fail(kAltered, "a frame has a length that none can have");
   }
   frame_size_ = static_cast<size_t>(length->value);

@@ -46,6 +46,12 @@ void append_sized(Bytes& out, ByteView bytes) {
 Result<Attest> parse_attest(ByteView bytes) {
   if (bytes.size() > kMaxAttestBytes) return fail(kMalformed, "TPMS_ATTEST: too large");
   ByteReader reader(bytes);
+  OPENPCC_TRY(Attest out, read_attest(reader));
+  OPENPCC_TRY_STATUS(reader.expect_end("TPMS_ATTEST"));
+  return out;
+}
+
+Result<Attest> read_attest(ByteReader& reader) {
   Attest out;
   OPENPCC_TRY(const uint32_t magic, reader.u32());
   if (magic != kGeneratedMagic) return fail(kBadMagic, "TPMS_ATTEST: the magic is not TPM_GENERATED");
@@ -73,7 +79,6 @@ Result<Attest> parse_attest(ByteView bytes) {
     OPENPCC_TRY(creation.creation_hash, read_digest(reader, "TPMS_CREATION_INFO: creationHash"));
     out.attested = std::move(creation);
   }
-  OPENPCC_TRY_STATUS(reader.expect_end("TPMS_ATTEST"));
   return out;
 }
 
@@ -108,6 +113,12 @@ Bytes marshal_attest(const Attest& attest) {
 Result<RsassaSignature> parse_signature(ByteView bytes) {
   if (bytes.size() > kMaxSignatureBytes) return fail(kMalformed, "TPMT_SIGNATURE: too large");
   ByteReader reader(bytes);
+  OPENPCC_TRY(RsassaSignature out, read_signature(reader));
+  OPENPCC_TRY_STATUS(reader.expect_end("TPMT_SIGNATURE"));
+  return out;
+}
+
+Result<RsassaSignature> read_signature(ByteReader& reader) {
   OPENPCC_TRY(const uint16_t algorithm, reader.u16());
   if (algorithm != kAlgRsassa) return fail(kUnsupported, "TPMT_SIGNATURE: the scheme is not RSASSA");
   OPENPCC_TRY(const uint16_t hash, reader.u16());
@@ -115,7 +126,6 @@ Result<RsassaSignature> parse_signature(ByteView bytes) {
   RsassaSignature out;
   OPENPCC_TRY(out.signature, read_sized(reader, kMaxRsaBytes, "TPMT_SIGNATURE"));
   if (out.signature.empty()) return fail(kMalformed, "TPMT_SIGNATURE: empty");
-  OPENPCC_TRY_STATUS(reader.expect_end("TPMT_SIGNATURE"));
   return out;
 }
 

@@ -41,6 +41,8 @@ struct Attest {
 
 // Reads one whole TPMS_ATTEST. The signature is over exactly these bytes.
 [[nodiscard]] Result<Attest> parse_attest(ByteView bytes);
+// As part of something larger; see read_public() for where the reader stands after an error.
+[[nodiscard]] Result<Attest> read_attest(ByteReader& reader);
 // Reads one whole TPM2B_ATTEST; the signature is over sized_content(bytes, kMaxAttestBytes).
 [[nodiscard]] Result<Attest> parse_sized_attest(ByteView bytes);
 [[nodiscard]] Bytes marshal_attest(const Attest& attest);
@@ -51,6 +53,7 @@ struct RsassaSignature {
   friend bool operator==(const RsassaSignature&, const RsassaSignature&) = default;
 };
 [[nodiscard]] Result<RsassaSignature> parse_signature(ByteView bytes);
+[[nodiscard]] Result<RsassaSignature> read_signature(ByteReader& reader);
 [[nodiscard]] Bytes marshal_signature(const RsassaSignature& signature);
 
 }  // namespace openpcc::tpmwire

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "base/byte_io.h"
-
 #include "tpmwire/sha256.h"
 
 namespace openpcc::tpmwire {
@@ -156,6 +154,12 @@ std::string attribute_names(uint32_t attributes) {
 Result<PublicArea> parse_public(ByteView bytes) {
   if (bytes.size() > kMaxPublicBytes) return fail(kMalformed, "TPMT_PUBLIC: too large");
   ByteReader reader(bytes);
+  OPENPCC_TRY(PublicArea area, read_public(reader));
+  OPENPCC_TRY_STATUS(reader.expect_end("TPMT_PUBLIC"));
+  return area;
+}
+
+Result<PublicArea> read_public(ByteReader& reader) {
   PublicArea area;
   OPENPCC_TRY(const uint16_t type, reader.u16());
   if (type != kAlgRsa && type != kAlgEcc) return unsupported("type", type);
@@ -174,7 +178,6 @@ Result<PublicArea> parse_public(ByteView bytes) {
   } else {
     OPENPCC_TRY(area.key, read_ecc(reader));
   }
-  OPENPCC_TRY_STATUS(reader.expect_end("TPMT_PUBLIC"));
   return area;
 }
 

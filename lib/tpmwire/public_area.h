@@ -7,6 +7,7 @@
 
 #include <variant>
 
+#include "base/byte_io.h"
 #include "tpmwire/tpm_types.h"
 
 namespace openpcc::tpmwire {
@@ -63,6 +64,9 @@ struct PublicArea {
 
 // Reads one whole TPMT_PUBLIC (without the size in front that a TPM2B_PUBLIC has).
 [[nodiscard]] Result<PublicArea> parse_public(ByteView bytes);
+// As part of something larger. After an error the reader stands behind the field that is refused, or, for kTruncated,
+// before the one that is cut.
+[[nodiscard]] Result<PublicArea> read_public(ByteReader& reader);
 [[nodiscard]] Bytes marshal_public(const PublicArea& area);
 
 // The object's Name (Part 1, 16): 000B and SHA-256 of the TPMT_PUBLIC. This is what a TPM certifies.

@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "wire/node_event.h"
 #include "wire/utf8.h"
 
 namespace openpcc::wire::internal {
@@ -70,21 +69,6 @@ Result<UuidV7> parse_id(const std::string& text, std::string_view what) {
   auto id = UuidV7::parse(text);
   if (!id) return invalid(what, "the id is not a canonical UUIDv7");
   return *id;
-}
-
-// A URL with a scheme: all that the official receivers ask. Control characters are what Go's url.Parse refuses.
-Status check_url(const std::string& url, std::string_view what) {
-  if (url.size() > kMaxUrlSize) return fail(kTooLarge, std::string(what) + ": a URL of more than 2048 bytes");
-  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
-  const size_t colon = url.find(':');
-  bool good = colon != std::string::npos && colon > 0 && letter(url[0]) && is_utf8(url);
-  for (size_t i = 0; good && i < url.size(); ++i) {
-    const char c = url[i];
-    good = static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
-    if (i < colon) good = letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
-  }
-  if (!good) return invalid(what, "a URL must be absolute");
-  return {};
 }
 
 Result<Tags> parse_tags(const google::protobuf::RepeatedPtrField<std::string>& strings, std::string_view what) {

@@ -48,7 +48,6 @@ template <typename Message>
                                                        std::string_view what);
 
 [[nodiscard]] Result<UuidV7> parse_id(const std::string& text, std::string_view what);
-[[nodiscard]] Status check_url(const std::string& url, std::string_view what);
 
 [[nodiscard]] Result<Tags> parse_tags(const google::protobuf::RepeatedPtrField<std::string>& strings,
                                       std::string_view what);

@@ -2,6 +2,7 @@
 
 #include "wire/internal.h"
 #include "wire/proto/router_agent.pb.h"
+#include "wire/utf8.h"
 
 namespace openpcc::wire {
 
@@ -71,6 +72,21 @@ struct FillPayload {
 };
 
 }  // namespace
+
+// Control characters are what Go's url.Parse refuses.
+Status check_url(std::string_view url, std::string_view what) {
+  if (url.size() > kMaxUrlSize) return fail(kTooLarge, std::string(what) + ": a URL of more than 2048 bytes");
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); };
+  const size_t colon = url.find(':');
+  bool good = colon != std::string_view::npos && colon > 0 && letter(url[0]) && is_utf8(url);
+  for (size_t i = 0; good && i < url.size(); ++i) {
+    const char c = url[i];
+    good = static_cast<unsigned char>(c) > 0x20 && c != 0x7f;
+    if (i < colon) good = letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+  }
+  if (!good) return invalid(what, "a URL must be absolute");
+  return {};
+}
 
 Result<Bytes> encode(const RoutingInfo& info) {
   csprotos::RoutingInfo message;

@@ -13,6 +13,9 @@ namespace openpcc::wire {
 inline constexpr size_t kMaxNodeEventSize = kMaxEvidenceSize + 65536;
 inline constexpr size_t kMaxUrlSize = 2048;
 
+// A URL with a scheme: all that the official receivers ask. kInvalid or kTooLarge; `what` begins the message.
+[[nodiscard]] Status check_url(std::string_view url, std::string_view what);
+
 struct Timestamp {
   int64_t seconds = 0;  // since 1970, UTC
   int32_t nanos = 0;    // 0 to 999999999

@@ -132,6 +132,20 @@ TEST_F(NodeHandlerTest, PingAndHealth) {
   EXPECT_TRUE(health.ends_with("{\"ApplicationHealthState\":\"Healthy\"}"));
 }
 
+TEST_F(NodeHandlerTest, APingIsAnsweredBeforeAllElse) {
+  start();
+  state_.set_rek_point({});
+  constexpr std::string_view kPing = "X-Confsec-Ping: routercom\r\n";
+  for (const std::string line : {"POST / HTTP/1.1\r\n", "POST /_health HTTP/1.1\r\n", "GET /_health HTTP/1.1\r\n",
+                                 "DELETE /a/b?c HTTP/1.1\r\n"}) {
+    const std::string answer = talk(line + "Host: x\r\nConnection: close\r\n" + std::string(kPing) + "\r\n");
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 ")) << line << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\nroutercom")) << line << answer;
+  }
+  EXPECT_TRUE(talk(get("/", "X-Confsec-Ping: gateway\r\n")).starts_with("HTTP/1.1 405 ")) << "another's ping";
+  EXPECT_EQ(worker_->started, 0);
+}
+
 TEST_F(NodeHandlerTest, IsNotHealthyWithoutEvidenceOrWorker) {
   start();
   state_.set_rek_point({});
@@ -143,7 +157,8 @@ TEST_F(NodeHandlerTest, IsNotHealthyWithoutEvidenceOrWorker) {
   worker_.reset();
   EXPECT_TRUE(talk(get("/_health")).starts_with("HTTP/1.1 503 "));
   const std::string without = talk(post("x"));
-  EXPECT_TRUE(without.starts_with("HTTP/1.1 503 ")) << without;
+  EXPECT_TRUE(without.starts_with("HTTP/1.1 500 ")) << without;
+  EXPECT_TRUE(without.ends_with(error_body("internal server error"))) << without;
   worker_ = std::make_unique<StubWorker>(path(), echo);
   EXPECT_TRUE(talk(get("/_health")).starts_with("HTTP/1.1 200 ")) << "it connects again";
   EXPECT_TRUE(talk(post("x")).starts_with("HTTP/1.1 200 "));
@@ -172,12 +187,25 @@ TEST_F(NodeHandlerTest, OfficialChecksInTheirOrder) {
       {{.media = "x", .key = ""}, "invalid media type"},
       {{.key = ""}, "invalid encapsulated key"},
       {{.key = "%%%"}, "invalid encapsulated key"},
+      {{.key = std::string(513, 'A')}, "invalid encapsulated key"},
       {{.key = std::string(516, 'A')}, "invalid encapsulated key"},
+      {{.key = to_base64(Bytes(118, 7)).substr(0, 158)}, "invalid encapsulated key"},  // without its padding
+      {{.key = "-_-_"}, "invalid encapsulated key"},                                   // the alphabet of URLs
+      {{.media = "Application/confsec-req"}, "invalid media type"},
+      {{.media = ""}, "invalid media type"},
+      {{.media = "application/confsec-res", .amount = "0"}, "invalid media type"},
+      {{.key = "", .amount = "0"}, "invalid encapsulated key"},
       {{.key = "%%%", .amount = "x"}, "invalid encapsulated key"},
       {{.amount = ""}, "invalid credit amount"},
       {{.amount = "1.5"}, "invalid credit amount"},
       {{.amount = "9223372036854775808"}, "invalid credit amount"},
       {{.amount = " 1x"}, "invalid credit amount"},
+      {{.amount = "0x10"}, "invalid credit amount"},
+      {{.amount = "1_000"}, "invalid credit amount"},
+      {{.amount = "+-1"}, "invalid credit amount"},
+      {{.amount = "++1"}, "invalid credit amount"},
+      {{.amount = "-9223372036854775809"}, "invalid credit amount"},
+      {{.amount = "-9223372036854775808"}, "credit amount must be greater than 0"},
       {{.amount = "0"}, "credit amount must be greater than 0"},
       {{.amount = "-1"}, "credit amount must be greater than 0"},
   };
@@ -191,6 +219,8 @@ TEST_F(NodeHandlerTest, OfficialChecksInTheirOrder) {
   EXPECT_EQ(worker_->started, 0) << "a refused request costs no process";
   EXPECT_TRUE(talk(post("x", {.key = std::string(512, 'A')})).starts_with("HTTP/1.1 200 "));
   EXPECT_TRUE(talk(post("x", {.amount = "+1", .path = "/v1/deeper?q"})).starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(talk(post("x", {.amount = "9223372036854775807"})).starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(talk(post("x", {.media = "application/confsec-req", .path = "/_health"})).starts_with("HTTP/1.1 200 "));
 }
 
 TEST_F(NodeHandlerTest, ARequestGoesThroughWholeAndUnread) {
@@ -224,7 +254,23 @@ TEST_F(NodeHandlerTest, WithoutARefundThereIsNoTrailer) {
     say(socket, wire::encode_output_footer(std::nullopt));
     return 0;
   });
-  EXPECT_TRUE(talk(post("x")).ends_with("1\r\na\r\n0\r\n\r\n"));
+  const std::string answer = talk(post("x"));
+  EXPECT_TRUE(answer.ends_with("1\r\na\r\n0\r\n\r\n")) << answer;
+  EXPECT_TRUE(has(answer, "Trailer: X-Refund-Amount\r\n")) << "announced all the same";
+}
+
+TEST_F(NodeHandlerTest, AWholeAnswerIsSentInChunksToo) {
+  start([&](int socket) {
+    receive_request(socket);
+    say(socket, wire::encode_output_header({.media_type = "application/confsec-res"}).value());
+    say(socket, frame("whole"));
+    say(socket, footer(0));
+    return 0;
+  });
+  const std::string answer = talk(post("x"));
+  EXPECT_TRUE(has(answer, "Content-Type: application/confsec-res\r\n")) << answer;
+  EXPECT_TRUE(has(answer, "Transfer-Encoding: chunked\r\n"));
+  EXPECT_TRUE(answer.ends_with("0\r\nX-Refund-Amount: CgIAAA==\r\n\r\n")) << answer << "a refund of 0 is one";
 }
 
 TEST_F(NodeHandlerTest, PiecesComeThroughAtOnce) {
@@ -328,16 +374,24 @@ TEST_F(NodeHandlerTest, AnAnswerThatBreaksOffIsNeverACleanEnd) {
 
 TEST_F(NodeHandlerTest, BusyAndFailedAreSaidBeforeTheBodyIsRead) {
   start();
-  for (auto* flag : {&worker_->busy, &worker_->fails}) {
-    *flag = true;
+  const struct {
+    std::atomic<bool>& flag;
+    const char* status;
+    const char* message;
+    bool retry;
+  } rows[] = {{worker_->busy, "HTTP/1.1 503 ", "all workers are busy", true},
+              {worker_->fails, "HTTP/1.1 500 ", "internal server error", false}};
+  for (const auto& row : rows) {
+    row.flag = true;
     net::RawPeer peer = connect();
     std::string request = post("");
     request.replace(request.find("Content-Length: 0"), 17, "Content-Length: 1000000");
     peer.send(request);
-    const std::string answer = peer.read_until("\r\n\r\n");
-    EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
-    EXPECT_TRUE(has(answer, "Retry-After: 1\r\n"));
-    *flag = false;
+    const std::string answer = peer.read_until(error_body(row.message));
+    EXPECT_TRUE(answer.starts_with(row.status)) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\n" + error_body(row.message))) << answer;
+    EXPECT_EQ(has(answer, "Retry-After: 1\r\n"), row.retry) << answer;
+    row.flag = false;
   }
   EXPECT_EQ(worker_->started, 0);
 }

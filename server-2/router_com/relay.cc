@@ -230,11 +230,15 @@ net::Task<void> Relay::run(const RelayRequest& request) {
 
 net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, RelayRequest request) {
   auto worker = co_await link.start();
-  if (!worker) {
-    if (worker.error().code != kBusy) spdlog::error("{}", worker.error().message);
-    const net::Reply reply =
-        net::protobuf_error(503, worker.error().code == kBusy ? "all workers are busy" : "no worker is available");
+  if (!worker && worker.error().code == kBusy) {
+    const net::Reply reply = net::protobuf_error(503, "all workers are busy");
     (void)co_await exchange.respond(reply, retry_soon());
+    co_return;
+  }
+  if (!worker) {
+    spdlog::error("{}", worker.error().message);
+    const net::Reply reply = failure_reply(false);
+    (void)co_await exchange.respond(reply);
     co_return;
   }
   Relay one(loop, exchange, link, std::move(*worker));

@@ -1,8 +1,11 @@
 #include "worker/body_fields.h"
 
 #include <algorithm>
+#include <array>
+#include <map>
 #include <span>
 
+#include "worker/json_text.h"
 #include "worker/validate_body.h"
 
 namespace openpcc::worker {
@@ -102,10 +105,31 @@ std::unexpected<Refusal> bad_json(std::string why) {
   return refuse("ErrInvalidJSON", "failed to decode request body: " + std::move(why));
 }
 
-// ASCII alone: Go also folds the Kelvin sign and the long s, which no client writes.
-bool same_key(std::string_view a, std::string_view b) {
-  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+// A key as Go compares it with a field's name: without regard to case, of which the long s and the Kelvin sign are
+// part.
+std::string folded(std::string_view key) {
+  std::string out;
+  while (!key.empty()) {
+    const std::string_view long_s = "\u017f", kelvin = "\u212a";
+    const char c = key.front();
+    if (key.starts_with(long_s)) {
+      out += 's';
+      key.remove_prefix(long_s.size());
+    } else if (key.starts_with(kelvin)) {
+      out += 'k';
+      key.remove_prefix(kelvin.size());
+    } else {
+      out += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+      key.remove_prefix(1);
+    }
+  }
+  return out;
+}
+
+const FieldType* find_field(Fields fields, std::string_view key) {
+  const std::string name = folded(key);
+  const auto field = std::find_if(fields.begin(), fields.end(), [&](const FieldType& f) { return f.name == name; });
+  return field == fields.end() ? nullptr : &*field;
 }
 
 Checked<Json> take_fields(Fields fields, Json& object);
@@ -134,8 +158,8 @@ bool fits(Kind kind, const Json& value) {
     case Kind::kMessages:
       return value.is_array();
     case Kind::kObjects:
-      return value.is_array() &&
-             std::all_of(value.begin(), value.end(), [](const Json& item) { return item.is_object(); });
+      return value.is_array() && std::all_of(value.begin(), value.end(),
+                                             [](const Json& item) { return item.is_object() || item.is_null(); });
     case Kind::kAny:
       return true;
   }
@@ -148,6 +172,7 @@ Checked<Json> take_value(const FieldType& field, Json& value) {
   if (field.kind != Kind::kMessages) return std::move(value);
   Json messages = Json::array();
   for (Json& item : value) {
+    if (item.is_null()) item = Json::object();
     if (!item.is_object()) return bad_json("wrong type of value for field messages");
     auto message = take_fields(kMessage, item);
     if (!message) return message;
@@ -159,12 +184,9 @@ Checked<Json> take_value(const FieldType& field, Json& value) {
 Checked<Json> take_fields(Fields fields, Json& object) {
   std::vector<Json*> found(fields.size(), nullptr);
   for (auto it = object.begin(); it != object.end(); ++it) {
-    const auto field =
-        std::find_if(fields.begin(), fields.end(), [&](const FieldType& f) { return same_key(f.name, it.key()); });
-    if (field == fields.end()) return bad_json("json: unknown field " + go_json_string(it.key()));
-    Json*& place = found[static_cast<size_t>(field - fields.begin())];
-    if (place != nullptr) return bad_json("field " + std::string(field->name) + " in two spellings");
-    place = &*it;
+    const FieldType* field = find_field(fields, it.key());
+    if (field == nullptr) return bad_json("json: unknown field " + go_json_string(it.key()));
+    found[static_cast<size_t>(field - fields.data())] = &*it;
   }
   Json out = Json::object();
   for (size_t i = 0; i < fields.size(); ++i) {
@@ -199,17 +221,66 @@ size_t end_of_object(std::string_view text) {
   return std::string_view::npos;
 }
 
+// The keys of one object in which each field may be written in any case: the last that the text has for a field counts.
+class Spellings {
+ public:
+  void add(const std::string& key) {
+    const auto [last, is_first] = last_.try_emplace(folded(key), key);
+    if (!is_first) outdone_.push_back(std::exchange(last->second, key));
+  }
+  void keep_last(Json& object) const {
+    for (const std::string& key : outdone_) {
+      if (last_.at(folded(key)) != key) object.erase(key);
+    }
+  }
+
+ private:
+  std::map<std::string, std::string> last_;  // as compared, as written
+  std::vector<std::string> outdone_;
+};
+
 struct TooMuch {};
 
-Checked<Json> parse_object(std::string_view text) {
-  size_t keys = 0;
-  const auto guard = [&keys](int depth, Json::parse_event_t event, Json&) {
+// Watches the parser: ends it where the text is too deep or too wide, and leaves one spelling of each field. Keys
+// inside untyped values are the engine's, and differ by case.
+class ParserGuard {
+ public:
+  explicit ParserGuard(Fields fields) : fields_(fields) {}
+
+  bool operator()(int depth, Json::parse_event_t event, Json& value) {
     if (depth > kMaxDepth) throw TooMuch();
-    if (event == Json::parse_event_t::key && ++keys > kMaxKeys) throw TooMuch();
+    if (event == Json::parse_event_t::object_start && has_fields(depth)) {
+      open_[static_cast<size_t>(depth)] = {};
+    } else if (event == Json::parse_event_t::object_end && has_fields(depth)) {
+      open_[static_cast<size_t>(depth)].keep_last(value);
+    } else if (event == Json::parse_event_t::key) {
+      if (++keys_ > kMaxKeys) throw TooMuch();
+      const auto& key = value.get_ref<const std::string&>();
+      if (depth == 1) field_ = find_field(fields_, key);
+      if (has_fields(depth - 1)) open_[static_cast<size_t>(depth - 1)].add(key);
+    }
     return true;
-  };
+  }
+
+ private:
+  // Of the object at this depth: the request, its stream_options, or one of its messages.
+  [[nodiscard]] bool has_fields(int depth) const {
+    if (depth == 0) return true;
+    if (field_ == nullptr) return false;
+    return (depth == 1 && field_->kind == Kind::kStream) || (depth == 2 && field_->kind == Kind::kMessages);
+  }
+
+  Fields fields_;
+  const FieldType* field_ = nullptr;  // of the request, where the parser is
+  std::array<Spellings, 3> open_;
+  size_t keys_ = 0;
+};
+
+Checked<Json> parse_object(Fields fields, std::string_view text) {
+  const WipedBytes repaired = repair_json(text);
+  ParserGuard guard(fields);
   try {
-    return Json::parse(text.begin(), text.end(), guard);
+    return Json::parse(repaired.begin(), repaired.end(), std::ref(guard));
   } catch (const TooMuch&) {
     return bad_json("exceeded max depth or number of keys");
   } catch (const std::exception&) {
@@ -223,17 +294,18 @@ Checked<Json> parse_object(std::string_view text) {
 Checked<Json> parse_request(std::string_view path, ByteView body) {
   std::string_view text = as_text(body);
   text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
-  if (text.starts_with("null") && text.find_first_not_of(kBlanks, 4) == std::string_view::npos) {
-    return refuse("ErrInvalidJSON", "null request body");
-  }
+  if (text.starts_with("null")) return refuse("ErrInvalidJSON", "null request body");
   if (!text.starts_with('{')) return bad_json("not a JSON object");
   const size_t end = end_of_object(text);
   if (end == std::string_view::npos) return bad_json("unexpected EOF");
-  auto object = parse_object(text.substr(0, end));
+  const Fields fields = fields_of(path);
+  auto object = parse_object(fields, text.substr(0, end));
   if (!object) return object;
-  auto request = take_fields(fields_of(path), *object);
+  auto request = take_fields(fields, *object);
   if (!request) return request;
-  if (text.find_first_not_of(kBlanks, end) != std::string_view::npos) {
+  // Go's decoder looks for more where the next character does not close something.
+  const size_t next = text.find_first_not_of(kBlanks, end);
+  if (next != std::string_view::npos && text[next] != '}' && text[next] != ']') {
     return refuse("ErrMultipleJSONObjects", "multiple JSON objects in request body");
   }
   return request;

@@ -7,68 +7,12 @@
 #include "crypto/signature.h"
 #include "process/testing.h"
 #include "wire/badge.h"
-#include "worker/child_testing.h"
+#include "worker/child_serving_testing.h"
 
 namespace openpcc::worker {
 namespace {
 
 using namespace std::chrono_literals;
-using process::UniqueFd;
-using BrokerPart = std::function<void(int)>;
-
-Result<std::optional<engine::Usage>> say_hello(const engine::Request& request, engine::ResponseSink& sink) {
-  const bool stream = as_text(request.body).find("\"stream\":true") != std::string_view::npos;
-  const std::string text = "hello from the engine";
-  OPENPCC_TRY_STATUS(
-      sink.head(200, {{"content-type", "text/plain"}}, stream ? std::nullopt : std::optional<uint64_t>(text.size())));
-  for (const char c : text) OPENPCC_TRY_STATUS(sink.content(as_bytes(std::string_view(&c, 1))));
-  return engine::Usage{.input_tokens = 2, .output_tokens = 3};
-}
-
-// Runs a real child process on the request.
-Answered serve(const SealedForTest& request, LambdaEngine::Handle handle = say_hello, Bytes badge_key = {},
-               const BrokerPart& broker_part = answer_as_broker) {
-  auto router = process::socket_pair(), broker = process::socket_pair();
-  const pid_t child = ::fork();
-  if (child == 0) {
-    const int keep[] = {router->second.get(), broker->second.get()};
-    if (!process::close_all_but(keep)) ::_exit(99);
-    LambdaEngine engine(std::move(handle));
-    const auto noop = engine::make_noop({"m"});
-    const ChildOptions options{.models = {"m"},
-                               .badge_key = std::move(badge_key),
-                               .engine = &engine,
-                               .noop = noop.get(),
-                               .ask_broker = [](int fd, ByteView enc) { return broker::zgen_over(fd, enc); },
-                               .receive_limit = 5s};
-    ::_exit(serve_one_request(options, std::move(router->second), std::move(broker->second)));
-  }
-  router->second.reset();
-  broker->second.reset();
-  std::thread broker_thread([&] {
-    broker_part(broker->first.get());
-    broker->first.reset();
-  });
-  std::thread sender([&] { send_request(router->first.get(), request); });
-  Answered answered;
-  collect(router->first.get(), request, answered);
-  sender.join();
-  broker_thread.join();
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  answered.exit = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-  return answered;
-}
-
-void expect_refused(const Answered& answered, int status, std::string_view code) {
-  EXPECT_EQ(answered.exit, 0);
-  ASSERT_TRUE(answered.opened.has_value()) << answered.opened.error().message;
-  EXPECT_EQ(answered.head.status, status);
-  EXPECT_EQ(bhttp::find(answered.head.fields, "content-type"), "application/json");
-  EXPECT_EQ(answered.header->media_type, sealed::kChunkedResponseMediaType);
-  EXPECT_NE(answered.content.find("{\"code\":\"" + std::string(code) + "\""), std::string::npos) << answered.content;
-  EXPECT_EQ(answered.refund.value_or(wire::Currency()).amount().value_or(0), kTestCredit) << "a full refund";
-}
 
 TEST(Child, AnswersOfKnownLengthAreWhole) {
   const auto answered = serve(seal_for_test(chat_head(), chat_body("hi", false)));
@@ -105,33 +49,6 @@ TEST(Child, LongAnswersOfKnownLengthAreStreamed) {
   EXPECT_EQ(answered.content, large);
   EXPECT_TRUE(answered.footer);
   EXPECT_FALSE(answered.refund.has_value()) << "no counts, no refund";
-}
-
-TEST(Child, NoopIsAnsweredWithoutTheEngine) {
-  const auto fails = [](const engine::Request&, engine::ResponseSink&) -> Result<std::optional<engine::Usage>> {
-    return fail(engine::kBroken, "not to be asked");
-  };
-  auto head = chat_head();
-  head.fields.push_back({"x-confsec-exec", "noop"});
-  const auto answered = serve(seal_for_test(head, chat_body("hi", false)), fails);
-  EXPECT_EQ(answered.exit, 0);
-  EXPECT_NE(answered.content.find("chatcmpl-noop"), std::string::npos);
-  EXPECT_TRUE(answered.refund.has_value());
-  EXPECT_EQ(serve(seal_for_test(chat_head(), chat_body("hi", false)), fails).exit, kExitFailed);
-}
-
-TEST(Child, RefusalsAreSealedAndRefunded) {
-  auto head = chat_head();
-  head.path = "/admin<";
-  const auto unknown = serve(seal_for_test(head, "x"));
-  expect_refused(unknown, 404, "ErrUnsupportedPath");
-  EXPECT_NE(unknown.content.find(R"("message":"not supported: /admin\u003c")"), std::string::npos);
-  expect_refused(serve(seal_for_test(chat_head(), "{")), 400, "ErrInvalidJSON");
-  expect_refused(serve(seal_for_test(chat_head(), "")), 400, "ErrEmptyBody");
-  expect_refused(serve(seal_for_test(chat_head(), R"({"model":"n","messages":[]})")), 400, "ErrUnsupportedModel");
-  head = chat_head();
-  head.authority = "example.org";
-  expect_refused(serve(seal_for_test(head, chat_body("x", false))), 400, "ErrUnknownHostname");
 }
 
 TEST(Child, TooMuchIsRefusedInBothFramings) {
@@ -180,18 +97,6 @@ TEST(Child, WhatDoesNotOpenHereIsTheSendersFault) {
               r.head.rek_point = crypto::KeyPair::generate(crypto::Kem::kP256HkdfSha256)->public_key();
             }),
             kExitNotDecrypted);
-}
-
-TEST(Child, ABrokenBodyBehindAGoodHeadIsAnsweredSealed) {
-  auto request = seal_chunked_for_test(chat_head(), chat_body(std::string(5000, 'x'), false));
-  request.body[4000] ^= 1;
-  expect_refused(serve(request), 400, "ErrReadingBody");
-  request = seal_chunked_for_test(chat_head(), chat_body(std::string(5000, 'x'), false));
-  request.body.resize(4000);
-  expect_refused(serve(request), 400, "ErrReadingBody");
-  request = seal_chunked_for_test(chat_head(), chat_body(std::string(5000, 'x'), false));
-  request.body[20] ^= 1;
-  EXPECT_EQ(serve(request).exit, kExitNotDecrypted) << "the head itself does not open";
 }
 
 TEST(Child, ABrokerThatDoesNotHelpIsTheNodesFault) {
@@ -246,10 +151,6 @@ TEST(Child, AnEngineThatMisbehavesNeverLooksWhole) {
   }));
   EXPECT_FALSE(whole([](const auto&, engine::ResponseSink& sink) -> Out {
     OPENPCC_TRY_STATUS(sink.content(as_bytes("early")));
-    return std::nullopt;
-  }));
-  EXPECT_FALSE(whole([](const auto&, engine::ResponseSink& sink) -> Out {
-    OPENPCC_TRY_STATUS(sink.head(302, {}, std::nullopt));
     return std::nullopt;
   }));
   EXPECT_FALSE(whole([](const auto&, engine::ResponseSink&) -> Out { throw std::runtime_error("secret"); }));

@@ -76,11 +76,9 @@ inline SealedForTest seal_for_test(const bhttp::RequestHead& head, std::string_v
   out.body = sealed.body();
   return out;
 }
-// In pieces: chunked framing. `body` need not fit its content-length.
-inline SealedForTest seal_chunked_for_test(bhttp::RequestHead head, std::string_view body) {
+// In pieces: chunked framing.
+inline SealedForTest seal_plaintext_for_test(ByteView plain) {
   auto sealer = sealed::RequestSealer::create(sealed::Mode::kChunked).value();
-  head.fields.push_back({"content-length", std::to_string(body.size())});
-  WipedBytes plain = bhttp::encode_request(head, as_bytes(body)).value();
   SealedForTest out;
   out.candidate.emplace(sealer.encapsulate(test_rek().public_key()).value());
   out.head = {.media_type = std::string(sealer.media_type()),
@@ -90,6 +88,9 @@ inline SealedForTest seal_chunked_for_test(bhttp::RequestHead head, std::string_
   (void)sealer.write(plain, out.body);
   (void)sealer.finish(out.body);
   return out;
+}
+inline SealedForTest seal_chunked_for_test(const bhttp::RequestHead& head, std::string_view body) {
+  return seal_plaintext_for_test(bhttp::encode_request(head, as_bytes(body)).value());
 }
 
 // Everything that came out of a child.

@@ -24,10 +24,8 @@ Result<std::optional<wire::Currency>> refund_for(int status, std::optional<Token
     OPENPCC_TRY(const wire::Currency all, wire::Currency::rounded(static_cast<double>(credit_amount), 0));
     return all;
   }
-  if (status < 200 || status >= 300) {
-    return fail(kNoFooter, "there is no refund for the status " + std::to_string(status));
-  }
-  if (!counts) return std::nullopt;
+  const bool success = status >= 200 && status < 300;
+  if (!success || !counts) return std::nullopt;
   const double used =
       static_cast<double>(counts->input) * kInputTokenPrice + static_cast<double>(counts->output) * kOutputTokenPrice;
   const double left = static_cast<double>(credit_amount) - used;

@@ -9,15 +9,13 @@
 
 namespace openpcc::worker {
 
-inline constexpr ErrorCode kNoFooter{"worker.no_footer"};  // a status that no answer may have
-
 struct TokenCounts {
   int64_t input = 0;
   int64_t output = 0;
 };
 
 // 2xx: credit - input/2 - 2 output, rounded; nothing when that is not positive or the counts are not known. 400 and
-// above: all of it. Another status is an error: the answer then gets no footer.
+// above: all of it. Another status (an http engine may redirect): nothing.
 [[nodiscard]] Result<std::optional<wire::Currency>> refund_for(int status, std::optional<TokenCounts> counts,
                                                                int64_t credit_amount,
                                                                const RandomSource& random = system_random);

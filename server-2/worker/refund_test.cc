@@ -28,8 +28,31 @@ TEST(Refund, FollowsStatusAndCounts) {
   EXPECT_EQ(refund(400, std::nullopt, 1024), "0070");
   EXPECT_EQ(refund(500, TokenCounts{9, 9}, 1024), "0070");
   EXPECT_EQ(refund(404, std::nullopt, 1025), "0070");
-  EXPECT_EQ(refund(302, std::nullopt, 1024), "error");
-  EXPECT_EQ(refund(199, std::nullopt, 1024), "error");
+  EXPECT_EQ(refund(299, TokenCounts{0, 0}, 1024), "0070");
+  EXPECT_EQ(refund(300, TokenCounts{0, 0}, 1024), "none");
+  EXPECT_EQ(refund(302, std::nullopt, 1024), "none");
+  EXPECT_EQ(refund(399, TokenCounts{0, 0}, 1024), "none");
+  EXPECT_EQ(refund(199, TokenCounts{0, 0}, 1024), "none");
+  EXPECT_EQ(refund(599, std::nullopt, 1024), "0070");
+  EXPECT_EQ(refund(200, TokenCounts{0, 0}, wire::Currency::kMaxAmount), "02ff");
+  EXPECT_EQ(refund(400, std::nullopt, wire::Currency::kMaxAmount + 1), "error");
+}
+
+TEST(Refund, IsRoundedByChance) {
+  const auto refund = [](TokenCounts counts, int64_t credit, uint8_t random_byte) {
+    const auto value = refund_for(200, counts, credit, [&](MutableByteView out) -> Status {
+      std::fill(out.begin(), out.end(), random_byte);
+      return {};
+    });
+    return value.value().value().amount().value();
+  };
+  EXPECT_EQ(refund({1, 0}, 1, 0x00), 0) << "half a unit, rounded to nothing, is a refund of 0";
+  EXPECT_EQ(refund({1, 0}, 1, 0xff), 1);
+  EXPECT_EQ(refund({0, 2}, 1024, 0x00), 992) << "1020, of which the lower neighbour gets 4/32 of the cases";
+  EXPECT_EQ(refund({0, 2}, 1024, 0x1f), 992) << "under 4/32";
+  EXPECT_EQ(refund({0, 2}, 1024, 0x20), 1024);
+  EXPECT_EQ(refund({0, 2}, 1024, 0xff), 1024);
+  EXPECT_EQ(refund({4, 15}, 1024, 0xff), 992) << "what is representable is exact";
 }
 
 TEST(Refund, NeedsRandomness) {

@@ -25,7 +25,4 @@ using Checked = std::expected<T, Refusal>;
 // {"code":…,"error":"Request Validation Error","message":…} as Go's encoding/json writes it.
 [[nodiscard]] std::string refusal_body(const Refusal& refusal);
 
-// A JSON string with its quotes: <, > and & escaped, bytes that are no UTF-8 replaced.
-[[nodiscard]] std::string go_json_string(std::string_view text);
-
 }  // namespace openpcc::worker

@@ -1,12 +1,12 @@
 // validate_body.h - may this JSON body be given to the engine? Sizes, JSON, fields and their types, model (PROTOCOL
 // H.12, step 5), in the official order. The body is hostile.
 //
-// Accepted is what the official worker accepts, and more where the engines can use it (marked in the field tables):
-// fractional top_p and penalties, tool_call_id, response formats. Stricter are: keys spelled in two ways, anything at
-// all after the object, text that is no UTF-8, nesting over kMaxDepth, over kMaxKeys keys.
+// Accepted is what the official worker accepts, with the same meaning, and more where the engines can use it (marked in
+// the field tables): fractional top_p and penalties, tool_call_id, response formats. Stricter are nesting over
+// kMaxDepth and over kMaxKeys keys alone: what one request may cost.
 //
-// The engine gets what was checked, written anew: known keys in their own spelling, duplicates resolved, nulls dropped,
-// and, where a /v1 request streams, stream_options.include_usage on, which the refund needs.
+// The engine gets what was checked, written anew: known keys in their own spelling, the last of two for one field,
+// valid text, nulls dropped, and, where a /v1 request streams, stream_options.include_usage on, which the refund needs.
 #pragma once
 
 #include <optional>
