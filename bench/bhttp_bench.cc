@@ -53,7 +53,7 @@ WipedBytes answer(size_t size) {
 
 void BM_BhttpEncodeRequest(benchmark::State& state) {
   const Bytes content(static_cast<size_t>(state.range(0)), 'x');
-  for (auto _ : state) benchmark::DoNotOptimize(encode_request(request(), content, 514));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(encode_request(request(), content, 514));
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_BhttpEncodeRequest)->Arg(2048)->Arg(1 << 20);
@@ -61,20 +61,20 @@ BENCHMARK(BM_BhttpEncodeRequest)->Arg(2048)->Arg(1 << 20);
 void BM_BhttpDecodeRequest(benchmark::State& state) {
   const Bytes content(static_cast<size_t>(state.range(0)), 'x');
   const WipedBytes bytes = encode_request(request(), content, 514).value();
-  for (auto _ : state) benchmark::DoNotOptimize(decode(bytes, SIZE_MAX));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(decode(bytes, SIZE_MAX));
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_BhttpDecodeRequest)->Arg(2048)->Arg(1 << 20);
 
 void BM_BhttpEncodeAnswerInChunks(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(answer(static_cast<size_t>(state.range(0))));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(answer(static_cast<size_t>(state.range(0))));
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_BhttpEncodeAnswerInChunks)->Arg(1 << 20);
 
 void BM_BhttpDecodeAnswerInChunks(benchmark::State& state) {
   const WipedBytes bytes = answer(static_cast<size_t>(state.range(0)));
-  for (auto _ : state) benchmark::DoNotOptimize(decode(bytes, 514));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(decode(bytes, 514));
   state.SetBytesProcessed(state.iterations() * state.range(0));
 }
 BENCHMARK(BM_BhttpDecodeAnswerInChunks)->Arg(1 << 20);
@@ -85,7 +85,7 @@ void BM_BhttpEncodeOneToken(benchmark::State& state) {
   MessageWriter writer;
   writer.response({200, {}}, out).value();
   const std::string event(180, 'e');
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     benchmark::DoNotOptimize(writer.content(as_bytes(event), out));
   }

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -59,6 +60,16 @@ std::string post(const std::string& path, const std::string& fields, std::string
          "\r\n\r\n" + std::string(body);
 }
 
+int positive(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 1) {
+    std::fprintf(stderr, "router_bench: '%s' is no number above 0\n", std::string(text).c_str());
+    std::exit(2);
+  }
+  return number;
+}
+
 // One request after the other on one connection. False: an answer was not 200 or was cut.
 bool ask(uint16_t port, const std::string& request, int times) {
   net::RawPeer peer = net::RawPeer::connect(port);
@@ -74,7 +85,7 @@ bool ask(uint16_t port, const std::string& request, int times) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto argument = [&](int index, int fallback) { return argc > index ? std::atoi(argv[index]) : fallback; };
+  const auto argument = [&](int index, int fallback) { return argc > index ? positive(argv[index]) : fallback; };
   const int requests = argument(1, 100'000);
   const int connections = argument(2, 32);
   const int size = argument(3, 1024);
@@ -128,6 +139,7 @@ int main(int argc, char** argv) {
   const double before = cpu_seconds(router);
   const auto begin = std::chrono::steady_clock::now();
   std::vector<std::thread> clients;
+  clients.reserve(static_cast<size_t>(connections));
   for (int i = 0; i < connections; ++i) {
     clients.emplace_back([&] {
       if (!ask(router_port, request, requests / connections)) ++failures;

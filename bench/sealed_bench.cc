@@ -36,14 +36,15 @@ RequestOpener receive(const Candidate& candidate) {
 
 void BM_SealRequest2KiB(benchmark::State& state) {
   const Bytes plaintext(kRequestSize, 'x');
-  for (auto _ : state) benchmark::DoNotOptimize(send(Mode::kWhole, static_cast<size_t>(state.range(0)), plaintext));
+  for ([[maybe_unused]] auto _ : state)
+    benchmark::DoNotOptimize(send(Mode::kWhole, static_cast<size_t>(state.range(0)), plaintext));
 }
 BENCHMARK(BM_SealRequest2KiB)->ArgName("candidates")->Arg(1)->Arg(3)->Unit(benchmark::kMicrosecond);
 
 // The node's half, with a key in software: a TPM's time comes on top of it.
 void BM_OpenRequest2KiB(benchmark::State& state) {
   const Sent sent = send(Mode::kWhole, 1, Bytes(kRequestSize, 'x'));
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     RequestOpener opener = receive(sent.candidates[0]);
     WipedBytes out;
     opener.feed(sent.body, out).value();
@@ -55,7 +56,7 @@ BENCHMARK(BM_OpenRequest2KiB)->Unit(benchmark::kMicrosecond);
 
 void BM_SealAndOpenRequest2KiB(benchmark::State& state) {
   const Bytes plaintext(kRequestSize, 'x');
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const Sent sent = send(Mode::kWhole, static_cast<size_t>(state.range(0)), plaintext);
     RequestOpener opener = receive(sent.candidates[0]);
     WipedBytes out;
@@ -72,7 +73,7 @@ void BM_SealResponseChunks512(benchmark::State& state) {
   ResponseSealer sealer = receive(sent.candidates[0]).response_sealer(Mode::kChunked).value();
   const Bytes chunk(limits::kUserChunk, 'x');
   Bytes out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     sealer.write(chunk, out).value();
     benchmark::DoNotOptimize(out.data());
@@ -90,7 +91,7 @@ void BM_OpenResponseChunks512(benchmark::State& state) {
   for (size_t i = 0; i < 2048; ++i) sealer.write(chunk, sealed).value();
   sealer.finish(sealed).value();
   constexpr size_t kPiece = 16384;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     ResponseOpener opener = sent.candidates[0].response_opener(kChunkedResponseMediaType).value();
     WipedBytes out;
     for (size_t at = 0; at < sealed.size(); at += kPiece) {
@@ -109,7 +110,7 @@ void BM_Aes128GcmSeal512(benchmark::State& state) {
   const Bytes nonce(12, 1);
   const Bytes chunk(limits::kUserChunk, 'x');
   Bytes out;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     out.clear();
     sealer.seal(nonce, {}, chunk, out).value();
     benchmark::DoNotOptimize(out.data());
@@ -125,7 +126,7 @@ crypto::Suite suite(benchmark::State& state) {
 
 void BM_HpkeSetupSender(benchmark::State& state) {
   const auto pair = crypto::KeyPair::generate(suite(state).kem).value();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(crypto::setup_sender(suite(state), pair.public_key(), as_bytes("info")).value());
   }
 }
@@ -135,7 +136,7 @@ void BM_HpkeSetupRecipient(benchmark::State& state) {
   const auto pair = crypto::KeyPair::generate(suite(state).kem).value();
   const auto sender = crypto::setup_sender(suite(state), pair.public_key(), as_bytes("info")).value();
   const auto dh = pair.diffie_hellman();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(
         crypto::setup_recipient(suite(state), sender.enc(), pair.public_key(), dh, as_bytes("info")).value());
   }
@@ -143,20 +144,20 @@ void BM_HpkeSetupRecipient(benchmark::State& state) {
 BENCHMARK(BM_HpkeSetupRecipient)->ArgName("x25519")->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
 void BM_KeyPairGenerate(benchmark::State& state) {
-  for (auto _ : state) benchmark::DoNotOptimize(crypto::KeyPair::generate(suite(state).kem).value());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(crypto::KeyPair::generate(suite(state).kem).value());
 }
 BENCHMARK(BM_KeyPairGenerate)->ArgName("x25519")->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
 void BM_DiffieHellman(benchmark::State& state) {
   const auto pair = crypto::KeyPair::generate(suite(state).kem).value();
   const auto peer = crypto::KeyPair::generate(suite(state).kem).value();
-  for (auto _ : state) benchmark::DoNotOptimize(pair.dh(peer.public_key()).value());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(pair.dh(peer.public_key()).value());
 }
 BENCHMARK(BM_DiffieHellman)->ArgName("x25519")->Arg(0)->Arg(1)->Unit(benchmark::kMicrosecond);
 
 void BM_ExporterHkdf(benchmark::State& state) {
   const auto sender = crypto::setup_sender(crypto::kOpenpccSuite, rek(0).public_key(), {}).value();
-  for (auto _ : state) benchmark::DoNotOptimize(sender.export_secret(as_bytes("context"), 16).value());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(sender.export_secret(as_bytes("context"), 16).value());
 }
 BENCHMARK(BM_ExporterHkdf);
 

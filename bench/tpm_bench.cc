@@ -19,7 +19,7 @@ void BM_TpmEcdhZGen(benchmark::State& state) {
   const auto policy = device.read_pcrs(tpmwire::kOfficialPcrs).value();
   device.create_rek(kHandles, policy).value();
   const auto ephemeral = crypto::KeyPair::generate(crypto::Kem::kP256HkdfSha256, system_random).value();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(device.ecdh_zgen(kHandles.rek, policy, ephemeral.public_key()).value());
   }
 }

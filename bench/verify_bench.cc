@@ -18,7 +18,7 @@ Policy development_policy() {
 void BM_VerifyDevelopmentEvidence(benchmark::State& state) {
   const Bytes encoded = evidence::encode(SoftwareTpmForTesting::instance().make_evidence());
   const Policy policy = development_policy();
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const auto list = evidence::decode(encoded);
     const auto verification = verify_evidence(*list, policy);
     if (!verification.node) {

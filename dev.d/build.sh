@@ -108,15 +108,16 @@ run_fuzz() {
     name=$(basename "$program")
     corpus=$(cache_dir)/fuzz/$name
     mkdir -p "$corpus"
-    say "$name: $seconds s (corpus grows in $corpus)"
+    say "$name: $seconds s (corpus grows in $corpus; what fails is written to $corpus.found.*)"
     # shellcheck disable=SC2046  # the seed corpora are one folder each, named in the target's own test
-    "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 "$corpus" \
+    "$program" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+      -artifact_prefix="$corpus.found." "$corpus" \
       $(python3 "$root/tests/fuzz_corpus.py" "$root/build/fuzz" "$name")
   done
 }
 
 run_lint() {
-  setup_packages build lint clang
+  setup_packages build lint clang bench
   if [ "${1:-}" = --fix ]; then
     git ls-files -z '*.h' '*.cc' | xargs -0 -r clang-format-14 -i
     shift
@@ -124,9 +125,12 @@ run_lint() {
   [ $# -eq 0 ] || die_usage "lint: unknown option '$1'"
   quietly "checking format" check_format
   quietly "checking layers" python3 "$root/tests/check_layers.py"
+  llama_install
   use_ccache
-  quietly "configuring (tidy)" cmake --preset tidy
-  quietly "generated sources" cmake --build "$root/build/tidy" --target openpcc_wire
+  quietly "configuring (tidy)" cmake --preset tidy "${llama_cmake_options[@]}"
+  quietly "generated sources" cmake --build "$root/build/tidy" --target openpcc_wire_proto
   say "clang-tidy"
-  git ls-files '*.cc' | grep -v '_fuzz.cc$' | xargs -P "$(nproc)" -n 4 clang-tidy-19 -quiet -p "$root/build/tidy" --warnings-as-errors='*'
+  # cmake/llama is compiled against the inside of llama.cpp, in a build of its own; embedded_absent.cc only without libllama.
+  git ls-files -z "*.cc" ":!cmake/llama" ":!lib/engine/embedded_absent.cc" |
+    xargs -0 python3 -B "$root/dev.d/tidy.py" "$root/build/tidy" "$(cache_dir)/tidy"
 }

@@ -78,11 +78,9 @@ Result<std::optional<config::Section>> open_file(const Flags& flags, const confi
 
 using Pcrs = std::map<uint32_t, std::array<uint8_t, 32>>;
 
-// "12=<64 hex digits>"
-Status add_pcr(std::string_view text, Pcrs& pcrs) {
-  const auto equals = text.find('=');
-  const auto index = config::parse_integer(text.substr(0, equals));
-  const auto value = equals == std::string_view::npos ? Bytes() : from_hex(text.substr(equals + 1)).value_or(Bytes());
+Status add_pcr(std::string_view number, std::string_view hex, Pcrs& pcrs) {
+  const auto index = config::parse_integer(number);
+  const auto value = from_hex(hex).value_or(Bytes());
   if (!index || *index < 0 || *index > 31 || value.size() != 32) {
     return bad("a pinned PCR is written N=HEX with 64 hexadecimal digits");
   }
@@ -91,13 +89,19 @@ Status add_pcr(std::string_view text, Pcrs& pcrs) {
   return {};
 }
 
+// "12=<64 hex digits>"
+Status add_pcr(std::string_view text, Pcrs& pcrs) {
+  const auto equals = text.find('=');
+  return add_pcr(text.substr(0, equals), equals == std::string_view::npos ? "" : text.substr(equals + 1), pcrs);
+}
+
 Status read_pcrs(const Flags& flags, const Source& source, ClientOptions& options) {
   Pcrs in_file;
   if (source.file() != nullptr) {
     const auto section = source.file()->section("expected_pcrs");
     for (const auto& index : section.keys()) {
       OPENPCC_TRY(const std::string value, section.get_string(index));
-      OPENPCC_TRY_STATUS(add_pcr(index + "=" + value, in_file));
+      OPENPCC_TRY_STATUS(add_pcr(index, value, in_file));
     }
   }
   if (!flags.expected_pcrs.empty()) {

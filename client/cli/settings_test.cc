@@ -11,13 +11,14 @@ namespace {
 const std::string kPcr(64, 'a');
 
 class SettingsTest : public testing::Test {
- protected:
+ public:
   SettingsTest() : folder_(testing::TempDir() + "openpcc-settings-" + std::to_string(::getpid())) {
     std::filesystem::create_directories(folder_ + "/openpcc");
     environment_["XDG_CONFIG_HOME"] = folder_;
   }
   ~SettingsTest() override { std::filesystem::remove_all(folder_); }
 
+ protected:
   void write_file(const std::string& text) { std::ofstream(folder_ + "/openpcc/client.yaml") << text; }
   Result<Settings> settings(const Flags& flags = {}) {
     return resolve(flags, [this](const std::string& name) -> std::optional<std::string> {

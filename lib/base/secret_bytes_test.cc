@@ -22,7 +22,7 @@ TEST(SecretBytes, ViewSurvivesAMove) {
 TEST(SecretBytes, ComparesByContent) {
   EXPECT_TRUE(SecretBytes::copy_of(Bytes{1}) == SecretBytes::copy_of(Bytes{1}));
   EXPECT_FALSE(SecretBytes::copy_of(Bytes{1}) == SecretBytes::copy_of(Bytes{2}));
-  EXPECT_TRUE(SecretBytes() == SecretBytes(0));
+  EXPECT_TRUE(SecretBytes() == SecretBytes(0));  // NOLINT(readability-container-size-empty): == is what is tested
 }
 
 TEST(SecretBytes, WorksPastTheSecureHeap) {

@@ -19,6 +19,7 @@ void wipe_fields(Fields& fields) {
 
 }  // namespace
 
+// NOLINTBEGIN(performance-unnecessary-value-param): handlers that override these keep what they are given
 Status Handler::on_request(RequestHead) {
   return fail(kMisuse, "no request is expected here");
 }
@@ -28,6 +29,7 @@ Status Handler::on_response(ResponseHead) {
 Status Handler::on_trailers(Fields) {
   return {};
 }
+// NOLINTEND(performance-unnecessary-value-param)
 
 Decoder::~Decoder() {
   wipe_text(name_);

@@ -171,7 +171,6 @@ TEST(Refuses, WhatIsBeyondTheCaps) {
   const std::string four = largest + largest + largest + largest;  // exactly kMaxSections
   EXPECT_FALSE(decode(Kind::kRequest, as_bytes(known(four))).error);
   EXPECT_FALSE(decode(Kind::kRequest, as_bytes(indeterminate(four))).error);
-  const std::string trailers = indeterminate("", zeros(2)) + largest;
   std::string informational = number(3) + number(103) + four + zeros(1) + number(200) + line("a", "");
   std::string names = "x0";  // their number is squared in the work
   for (size_t i = 1; i < kMaxTrailerNames; ++i) names += ",x" + std::to_string(i) + ",x0";

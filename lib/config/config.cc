@@ -126,7 +126,7 @@ Result<T> Section::get(std::string_view key, const T* fallback, std::string_view
 Result<std::string> Section::get_string(std::string_view key) const {
   return get<std::string>(key, nullptr, kText, same);
 }
-Result<std::string> Section::get_string(std::string_view key, std::string fallback) const {
+Result<std::string> Section::get_string(std::string_view key, const std::string& fallback) const {
   return get<std::string>(key, &fallback, kText, same);
 }
 

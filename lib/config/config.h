@@ -37,7 +37,7 @@ class Section {
 
   // Without a default the key is required. Any scalar is a string.
   [[nodiscard]] Result<std::string> get_string(std::string_view key) const;
-  [[nodiscard]] Result<std::string> get_string(std::string_view key, std::string fallback) const;
+  [[nodiscard]] Result<std::string> get_string(std::string_view key, const std::string& fallback) const;
 
   static constexpr int64_t kMin = std::numeric_limits<int64_t>::min();
   static constexpr int64_t kMax = std::numeric_limits<int64_t>::max();

@@ -21,6 +21,7 @@ class EmbeddedEngine : public Engine {
 
   std::vector<std::string> models() const override {
     std::vector<std::string> names;
+    names.reserve(config_.models.size());
     for (const ModelFile& file : config_.models) {
       names.push_back(file.name);
     }

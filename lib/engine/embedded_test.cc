@@ -85,14 +85,14 @@ TEST(Embedded, AnswersWhatTheBareLibraryAnswers) {
     const json want = bare(path, question, 60);
     const json got = ask(*engine, kChatCompletionsPath, chat(question, {{"max_tokens", 60}}));
     ASSERT_EQ(got["status"], 200) << got;
-    EXPECT_EQ(content_of(got), want["text"]);
+    EXPECT_EQ(content_of(got), want["text"].get<std::string>());
     EXPECT_GT(want["tokens"], 3);
     EXPECT_EQ(got["usage"], json({want["prompt"], want["tokens"]}));
   }
 }
 
 TEST(Embedded, AnswersTokenForTokenOnLlama3sVocabulary) {
-  const std::string path = tiny_model();
+  const std::string& path = tiny_model();
   const auto engine = loaded(path);
   const json want = bare(path, "Tell me something random.", 50);
   ASSERT_EQ(want["tokens"], 50);  // random weights do not end an answer
@@ -100,7 +100,7 @@ TEST(Embedded, AnswersTokenForTokenOnLlama3sVocabulary) {
       ask(*engine, kChatCompletionsPath, chat("Tell me something random.", {{"max_tokens", 50}, {"stream", true}}));
   EXPECT_EQ(got["usage"], json({want["prompt"], want["tokens"]}));
   const json whole = ask(*engine, kChatCompletionsPath, chat("Tell me something random.", {{"max_tokens", 50}}));
-  EXPECT_EQ(content_of(whole), want["text"]);
+  EXPECT_EQ(content_of(whole), want["text"].get<std::string>());
 }
 
 TEST(Embedded, StreamsTheSameTextAsItGivesWhole) {

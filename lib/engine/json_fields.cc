@@ -15,7 +15,7 @@ const json* JsonFields::value(std::string_view name) {
   return found == object_.end() || found->is_null() ? nullptr : &*found;
 }
 
-void JsonFields::refuse(std::string_view name, std::string what, std::string code) {
+void JsonFields::refuse(std::string_view name, const std::string& what, std::string code) {
   if (!refusal_) {
     const std::string full = prefix_ + std::string(name);
     refusal_ = Refusal{400, "'" + full + "' " + what, full, std::move(code)};
@@ -98,9 +98,10 @@ void JsonFields::unsupported(std::string_view name) {
   if (found == nullptr) {
     return;
   }
-  const bool asks_nothing = (found->is_boolean() && !found->get<bool>()) || (found->is_number() && *found == 0) ||
-                            (found->is_string() && (*found == "" || *found == "none")) ||
-                            (found->is_structured() && found->empty());
+  const bool asks_nothing =
+      (found->is_boolean() && !found->get<bool>()) || (found->is_number() && *found == 0) ||
+      (found->is_string() && (found->get_ref<const std::string&>().empty() || *found == "none")) ||
+      (found->is_structured() && found->empty());
   if (!asks_nothing) {
     refuse(name, "is not supported by this node", "unsupported_parameter");
   }

@@ -32,7 +32,7 @@ class JsonFields {
   // A feature that is not offered: taken where its value asks for nothing (null, false, 0, "", [], {}, "none").
   void unsupported(std::string_view name);
 
-  void refuse(std::string_view name, std::string what, std::string code = "invalid_value");
+  void refuse(std::string_view name, const std::string& what, std::string code = "invalid_value");
   // Takes over the refusal of a nested reader, if it has one.
   void adopt(std::optional<Refusal> refusal);
   // Every field that nobody asked for is refused; then the first refusal, if there is one.

@@ -84,6 +84,7 @@ TEST(Harden, NetworkIsGone) {
     address.sin_port = htons(9);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+    if (fd < 0) return 3;
     return ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0 ? 2 : 0;
   });
   if (outcome == 77) GTEST_SKIP() << "skipped: this machine permits no network namespace";
@@ -156,6 +157,7 @@ TEST(Notify, SaysReadyToItsSupervisor) {
   address.sun_family = AF_UNIX;
   std::strncpy(address.sun_path, path.c_str(), sizeof(address.sun_path) - 1);
   const UniqueFd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  ASSERT_GE(socket.get(), 0);
   ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   EXPECT_EQ(run_in_child([&] {
               if (!notify_ready()) return 1;  // nobody asked for it

@@ -11,7 +11,6 @@ namespace openpcc::verify {
 namespace {
 
 using Pieces = std::vector<evidence::Piece>;
-using tpmwire::PublicArea;
 
 const SoftwareTpmForTesting& tpm() {
   return SoftwareTpmForTesting::instance();
@@ -40,6 +39,7 @@ TEST(VerifyEvidence, HonestListPassesWithEachStepShown) {
   EXPECT_EQ(verification.node->pcr_values().at(12)[31], 13);
 
   std::vector<std::pair<std::string, Outcome>> seen;
+  seen.reserve(verification.steps.size());
   for (const Step& step : verification.steps) seen.emplace_back(step.name, step.outcome);
   const std::vector<std::pair<std::string, Outcome>> expected = {
       {"pieces", Outcome::kPassed},

@@ -166,7 +166,7 @@ TEST(Client, TheCallerCanCancel) {
 TEST(Client, RefusesWhatIsNotToBeSentBeforeAnythingIs) {
   StubClient stub;
   const Client client = stub.make();
-  const auto code_of = [&](Request request) {
+  const auto code_of = [&](const Request& request) {
     RecordedEvents events;
     const auto summary = client.send(request, events);
     EXPECT_TRUE(!summary && summary.error().kind == Failure::kUsage);

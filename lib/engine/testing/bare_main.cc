@@ -1,8 +1,8 @@
 // llama_bare MODEL.gguf MAX_TOKENS THREADS PROMPT: the greedy answer of the bare library, on standard output; rates on
 // standard error.
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
+#include <string>
 
 #include "engine/testing/bare.h"
 
@@ -13,7 +13,7 @@ int main(int argc, char** argv) {
   }
   try {
     const auto answer =
-        openpcc::engine::ask_bare_library(argv[1], {{"user", argv[4]}}, std::atoi(argv[2]), std::atoi(argv[3]));
+        openpcc::engine::ask_bare_library(argv[1], {{"user", argv[4]}}, std::stoi(argv[2]), std::stoi(argv[3]));
     std::fwrite(answer.text.data(), 1, answer.text.size(), stdout);
     std::fprintf(stderr, "prompt %zu tokens, first token %.1f ms, then %.1f tokens/s\n", answer.prompt.size(),
                  answer.first_token_ms, answer.tokens_per_second);
