@@ -30,8 +30,9 @@ install_go() {
   command -v apt-get >/dev/null || die "interop: $(find_go), 1.$interop_min_go or later is needed, and apt-get is not here to install it"
   # shellcheck source=/dev/null
   name=$(. /etc/os-release && printf '%s\n' "${VERSION_CODENAME:-}")
-  mirror=$(sed -nE 's/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' \
-    /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -v security | head -n 1)
+  # Not every machine has both places; the security archive has no backports.
+  mirror=$({ cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null || true; } |
+    sed -nE '/security/d; s/^URIs: *([^ ]+).*/\1/p; s/^deb +(\[[^]]*\] +)?([^ ]+) .*/\2/p' | sed -n 1p)
   [ -n "$name" ] && [ -n "$mirror" ] ||
     die "interop: $(find_go); install Go 1.$interop_min_go or later, for instance from https://go.dev/dl, and try again"
   work=$(mktemp -d)
@@ -41,7 +42,7 @@ install_go() {
   cp /etc/apt/sources.list "$work/all.list" 2>/dev/null || : >"$work/all.list"
   options=(-o "Dir::Etc::SourceList=$work/sources.list" -o Dir::Etc::SourceParts=- -o APT::Get::List-Cleanup=0)
   quietly "apt-get update ($name-backports)" as_root apt-get "${options[@]}" update -qq
-  package=$(apt-cache search --names-only '^golang-1\.[0-9]+-go$' | cut -d' ' -f1 | sort -rV | head -n 1)
+  package=$(apt-cache "${options[@]}" search --names-only '^golang-1\.[0-9]+-go$' | cut -d' ' -f1 | sort -rV | sed -n 1p)
   [[ "$package" =~ ^golang-1\.([0-9]+)-go$ ]] && [ "${BASH_REMATCH[1]}" -ge "$interop_min_go" ] ||
     die "interop: $name-backports has no Go 1.$interop_min_go or later; install one, for instance from https://go.dev/dl, and try again"
   options=(-o "Dir::Etc::SourceParts=/etc/apt/sources.list.d" -o "Dir::Etc::SourceList=$work/all.list")
