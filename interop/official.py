@@ -23,6 +23,7 @@ import proxy as wire  # noqa: E402,F401  (for the tests here: a proxy that recor
 ISSUER_KEY = HERE / "testdata" / "issuer.pem"
 SECRET = "123456"
 SECONDS = 60.0  # for anything that a test waits for
+INFERENCE_SECONDS = 300.0  # for an answer of a real model
 
 
 def program() -> str:
@@ -147,8 +148,10 @@ class Answer:
 
 class Client(Role):
     def __init__(self, folder: pathlib.Path, router_url: str, *options):
+        # Real inference takes its time on a busy machine; who expects the client to hang says for how long.
+        patience = () if "--timeout" in options else ("--timeout", f"{INFERENCE_SECONDS:.0f}s")
         super().__init__(folder / "official-client.log", "client", "--router", router_url, "--issuer-key", ISSUER_KEY,
-                         "--fake-secret", SECRET, *options)
+                         "--fake-secret", SECRET, *patience, *options)
         self.number = 0
 
     def begin(self, model: str, body, path="/v1/chat/completions", **headers) -> int:
@@ -159,7 +162,7 @@ class Client(Role):
         self.send(json.dumps(request))
         return self.number
 
-    def finish(self, number: int, answer: Answer | None = None, seconds=SECONDS) -> Answer:
+    def finish(self, number: int, answer: Answer | None = None, seconds=INFERENCE_SECONDS + 10) -> Answer:
         answer = answer or Answer()
         while not answer.take(self.wait_for(seconds, id=number)):
             pass
