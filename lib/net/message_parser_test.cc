@@ -140,8 +140,7 @@ TEST(MessageParser, RefusesWhatCouldBeReadInTwoWays) {
       "GET / HTTP/1.1\nHost: a\n\n\r\n\r\n",
       "GET /\r\n\r\n",
       "G\x01T / HTTP/1.1\r\nHost: a\r\n\r\n",
-      "GET / HTTP/1.1\r\nHost: a\r\nX: a\x01"
-      "b\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX: a\001b\r\n\r\n",
       "GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n",
       "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  // a TLS hello
   };

@@ -97,7 +97,7 @@ class ServerConnection {
     }
     try {
       co_await shard_.handler->handle(exchange);
-    } catch (const std::exception&) {
+    } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch): what follows answers for it
       // A defect or out of memory: this request fails, the server goes on. What it says stays unsaid.
     }
     stream_.unwatch();

@@ -44,7 +44,9 @@ class AsioTlsContext final : public TlsContext {
                              ssl::context::no_compression,
                          error);
     if (error) return fail(kTlsFailed, "TLS cannot be set up: " + error.message());
-    SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION);
+    if (SSL_CTX_set_min_proto_version(context_.native_handle(), TLS1_2_VERSION) != 1) {
+      return fail(kTlsFailed, "TLS cannot be set up: no version from 1.2 on");
+    }
     if (ca_file.empty()) {
       context_.set_default_verify_paths(error);
     } else {

@@ -73,7 +73,7 @@ class RootsFile {
 // Answers each connection with these bytes over TLS; with `close_notify` only if told so.
 class TlsServer {
  public:
-  TlsServer(const Identity& identity, std::string answer, bool close_notify, int max_version = TLS1_3_VERSION)
+  TlsServer(const Identity& identity, const std::string& answer, bool close_notify, int max_version = TLS1_3_VERSION)
       : context_(SSL_CTX_new(TLS_server_method()), SSL_CTX_free), server_([=, this](RawPeer& peer) {
           SSL* ssl = SSL_new(context_.get());
           SSL_set_fd(ssl, peer.descriptor());
