@@ -53,7 +53,7 @@ class IsolationTest(Running):
                                  check=False).stdout
             rows = [line.split() for line in out.splitlines()]
             # netid state recv-q send-q local-address local-inode peer-address peer-inode users
-            peers = {row[7] for row in rows if len(row) > 7 and "/tpm.sock" in row[4]}
+            peers = {row[7] for row in rows if len(row) > 7 and row[4] == str(self.stack.sockets / "tpm.sock")}
             holders |= {owner for row in rows if len(row) > 8 and row[5] in peers for owner in re.findall(r'"([^"]+)"', row[8])}
         self.assertEqual(holders, {"tpm_broker"})
 

@@ -205,7 +205,7 @@ TEST(BlockingClient, TooManyInterimResponsesEndTheConnection) {
 }
 
 TEST(BlockingClient, CallbacksCanStop) {
-  Canned canned("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", 1);
+  Canned canned("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello");
   BlockingHttpClient client(quick());
   HttpCallbacks callbacks;
   callbacks.on_head = [](const ResponseHead&) -> Status { return fail({"test.head"}, ""); };
