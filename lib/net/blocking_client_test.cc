@@ -222,7 +222,7 @@ TEST(BlockingClient, KeepsConnectionsAndReplacesDeadOnes) {
   for (int i = 0; i < 6; ++i) {
     const auto got = client.fetch(request_to(canned.server), 10);
     ASSERT_TRUE(got) << i << got.error().message;
-    std::this_thread::sleep_for(5ms);  // let the server's end arrive
+    std::this_thread::sleep_for(30ms);  // let the server's end arrive
   }
   EXPECT_EQ(canned.server.connections, 3);
 }
