@@ -13,13 +13,14 @@ FLOORS = {
     "base": 1,
     "bhttp": 2, "crypto": 2, "wire": 2, "tpmwire": 2, "config": 2,
     "sealed": 3, "evidence": 3,
-    "net": 4, "tpm": 4, "engine": 4, "process": 4, "inspect": 4,
+    "net": 4, "tpm": 4, "engine": 4, "process": 4, "sandbox": 4, "inspect": 4,
     "node": 5, "attest": 5, "verify": 5,
 }
 PROGRAMS = 6
 # (from, to): a lower neighbour on the same floor that may be used.
 SAME_FLOOR = {
     ("engine", "net"): "the http engine speaks HTTP to a server on loopback",
+    ("sandbox", "process"): "descriptors, users and limits are there already",
 }
 # Folders whose .cc files may use Asio; in headers it appears only in lib/net.
 ASIO_SOURCES = ("lib/net/", "server-1/", "server-2/router_com/", "bench/", "client/")
