@@ -23,7 +23,7 @@ import time
 ROUTER_PORT, NODE_PORT = 3600, 8081
 DEV_SECRET = "123456"
 # User ids of the parts, away from those that Debian gives out; they need no entry in /etc/passwd.
-UIDS = {"router": 59101, "router_com": 59102, "worker": 59103, "broker": 59104}
+UIDS = {"router": 59101, "router_com": 59102, "worker": 59103, "broker": 59104, "children": 59200}
 READY_SECONDS = 120.0
 
 
@@ -169,6 +169,7 @@ engine:
   type: {self.engine}
 {url}  models:
 {model}badge_public_key: "{self.badge_public_key}"
+sandbox: {{first_uid: {UIDS['children']}, without: [{'' if self.root else 'user, network'}]}}
 """)
         self._write("router_com.yaml", f"""\
 run_as: "{self._user('router_com')}"

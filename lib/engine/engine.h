@@ -1,10 +1,11 @@
 // engine.h - what answers an opened request: one interface, three engines (embedded, http, noop).
 //
 // The worker's parent calls load() once, before any request exists; after it the process still has one thread, so that
-// it may fork. Each forked child calls handle() once, with one request whose body has passed the node's validation, and
-// exits. The answer goes to a ResponseSink as it comes into being: head() once, then content() any number of times. An
-// answer that refuses the request (an unknown parameter, a prompt that is too long) is an ordinary answer with an HTTP
-// status of 400 or more; handle() fails only when the answer, if one was begun, must count as broken.
+// it may fork. Each forked child calls prepare() and then handle() once, with one request whose body has passed the
+// node's validation, and exits. The answer goes to a ResponseSink as it comes into being: head() once, then content()
+// any number of times. An answer that refuses the request (an unknown parameter, a prompt that is too long) is an
+// ordinary answer with an HTTP status of 400 or more; handle() fails only when the answer, if one was begun, must count
+// as broken.
 //
 // Prompts and answers are never in an Error, nor logged. Not thread-safe: one engine belongs to one thread.
 #pragma once
@@ -71,6 +72,8 @@ class Engine {
   [[nodiscard]] virtual std::string_view name() const = 0;  // the value of the tag `engine=`
   [[nodiscard]] virtual std::vector<std::string> models() const = 0;
   [[nodiscard]] virtual Status load() = 0;
+  // In the child, before it is locked down: opens what handle() could not open any more.
+  [[nodiscard]] virtual Status prepare() { return {}; }
   [[nodiscard]] virtual Result<std::optional<Usage>> handle(const Request& request, ResponseSink& sink) = 0;
 };
 

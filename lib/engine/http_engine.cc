@@ -44,15 +44,24 @@ class HttpEngine : public Engine {
     return {};
   }
 
-  Result<std::optional<Usage>> handle(const Request& request, ResponseSink& sink) override {
-    if (!loaded_) {
-      return fail(kNotLoaded, "the engine http was not loaded");
-    }
+  // The connection, since nothing can be connected after lockdown. A server that is not there fails the request, in
+  // handle(), and not the child.
+  Status prepare() override {
     const std::chrono::seconds timeout(config_.timeout_seconds);
     net::HttpClientOptions options;
     options.head_timeout = timeout;
     options.idle_timeout = timeout;
-    net::BlockingHttpClient client(std::move(options));
+    client_.emplace(std::move(options));
+    connected_ = client_->connect(url_);
+    return {};
+  }
+
+  Result<std::optional<Usage>> handle(const Request& request, ResponseSink& sink) override {
+    if (!loaded_) {
+      return fail(kNotLoaded, "the engine http was not loaded");
+    }
+    if (!client_) OPENPCC_TRY_STATUS(prepare());
+    OPENPCC_TRY_STATUS(connected_);
     net::HttpRequest out;
     out.method = "POST";
     out.url = url_;
@@ -72,7 +81,7 @@ class HttpEngine : public Engine {
       counted.feed(piece);
       return sink.content(piece);
     };
-    OPENPCC_TRY(const net::HttpResult result, client.send(out, callbacks));
+    OPENPCC_TRY(const net::HttpResult result, client_->send(out, callbacks));
     return counted.finish();
   }
 
@@ -101,6 +110,8 @@ class HttpEngine : public Engine {
   HttpConfig config_;
   net::Url url_;
   bool loaded_ = false;
+  std::optional<net::BlockingHttpClient> client_;
+  Status connected_;
 };
 
 }  // namespace

@@ -67,9 +67,26 @@ Task<Result<HttpResult>> read_answer(ClientExchange& exchange, const HttpCallbac
   co_return out;
 }
 
+// A connection made ahead of its request.
+struct Opened {
+  std::string origin;
+  std::unique_ptr<ClientExchange> exchange;
+};
+
+Task<Status> open_ahead(HttpClient& client, const Url& url, Opened& opened, Canceller& canceller) {
+  OPENPCC_CO_TRY(opened.exchange, co_await client.open(url, &canceller));
+  opened.origin = url.origin();
+  co_return Status();
+}
+
 Task<Result<HttpResult>> converse(Loop& loop, HttpClient& client, const HttpRequest& request,
-                                  const HttpCallbacks& callbacks, Canceller& canceller) {
-  OPENPCC_CO_TRY(auto exchange, co_await client.open(request.url, &canceller));
+                                  const HttpCallbacks& callbacks, Opened& opened, Canceller& canceller) {
+  std::unique_ptr<ClientExchange> exchange;
+  if (opened.exchange && opened.origin == request.url.origin()) {
+    exchange = std::move(opened.exchange);
+  } else {
+    OPENPCC_CO_TRY(exchange, co_await client.open(request.url, &canceller));
+  }
   canceller.on_cancel = [&stream = exchange->stream()] { stream.abort(kCancelled); };
   RequestHead head{request.method, request.url.target, request.fields};
   for (const char* name : {"Host", "Content-Length", "Transfer-Encoding"}) remove_field(head.fields, name);
@@ -111,9 +128,20 @@ class BlockingHttpClient::Impl {
     try {
       if (cancel != nullptr && cancel->cancelled()) return fail(kCancelled, "stopped before the request");
       OPENPCC_TRY_STATUS(set_up(request.url.https));
-      return run(request, callbacks, cancel);
+      return run<HttpResult>(cancel, [&](Canceller& canceller) {
+        return converse(loop_, client(request.url), request, callbacks, opened_, canceller);
+      });
     } catch (const std::exception& error) {
       return fail(kSystem, std::string("the request failed: ") + error.what());
+    }
+  }
+
+  Status connect(const Url& url, const Cancellation* cancel) {
+    try {
+      OPENPCC_TRY_STATUS(set_up(url.https));
+      return run<void>(cancel, [&](Canceller& canceller) { return open_ahead(client(url), url, opened_, canceller); });
+    } catch (const std::exception& error) {
+      return fail(kSystem, std::string("connecting failed: ") + error.what());
     }
   }
 
@@ -130,7 +158,11 @@ class BlockingHttpClient::Impl {
     return {};
   }
 
-  Result<HttpResult> run(const HttpRequest& request, const HttpCallbacks& callbacks, const Cancellation* cancel) {
+  HttpClient& client(const Url& url) { return url.https ? *https_ : *http_; }
+
+  // The loop turns until the coroutine that `start` makes has ended.
+  template <typename T, typename Start>
+  Result<T> run(const Cancellation* cancel, Start start) {
     Canceller canceller;
     std::optional<Descriptor> watched;
     if (cancel != nullptr) {
@@ -139,11 +171,8 @@ class BlockingHttpClient::Impl {
         if (!error) canceller.cancel();
       });
     }
-    std::optional<Result<HttpResult>> result;
-    const auto talk = [&]() -> Task<void> {
-      HttpClient& client = request.url.https ? *https_ : *http_;
-      result = co_await converse(loop_, client, request, callbacks, canceller);
-    };
+    std::optional<Result<T>> result;
+    const auto talk = [&]() -> Task<void> { result = co_await start(canceller); };
     asio::co_spawn(loop_.io.get_executor(), talk(), [&](const std::exception_ptr& thrown) {
       if (thrown && !result) result = fail(kSystem, "out of memory or a defect while the request was made");
     });
@@ -163,12 +192,17 @@ class BlockingHttpClient::Impl {
   Loop loop_;
   std::unique_ptr<HttpClient> http_;
   std::unique_ptr<HttpClient> https_;
+  Opened opened_;
 };
 
 BlockingHttpClient::BlockingHttpClient(HttpClientOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 BlockingHttpClient::~BlockingHttpClient() = default;
 BlockingHttpClient::BlockingHttpClient(BlockingHttpClient&&) noexcept = default;
 BlockingHttpClient& BlockingHttpClient::operator=(BlockingHttpClient&&) noexcept = default;
+
+Status BlockingHttpClient::connect(const Url& url, const Cancellation* cancel) {
+  return impl_->connect(url, cancel);
+}
 
 Result<HttpResult> BlockingHttpClient::send(const HttpRequest& request, const HttpCallbacks& callbacks,
                                             const Cancellation* cancel) {

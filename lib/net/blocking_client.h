@@ -67,6 +67,8 @@ class BlockingHttpClient {
   BlockingHttpClient(BlockingHttpClient&&) noexcept;
   BlockingHttpClient& operator=(BlockingHttpClient&&) noexcept;
 
+  // Opens the connection that the next request to the same origin uses, for processes that cannot open one later.
+  [[nodiscard]] Status connect(const Url& url, const Cancellation* cancel = nullptr);
   // Any status is a success here. `cancel` may be null. kCutOff: the response's body is not complete.
   [[nodiscard]] Result<HttpResult> send(const HttpRequest& request, const HttpCallbacks& callbacks,
                                         const Cancellation* cancel = nullptr);

@@ -1,11 +1,13 @@
 #include "process/fd.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <system_error>
 
 namespace openpcc::process {
@@ -33,6 +35,20 @@ Status close_all_but(std::span<const int> keep) {
   }
   if (::close_range(first, ~0U, 0) != 0) return system_failure("close_range");
   return {};
+}
+
+Result<std::vector<int>> open_descriptors() {
+  DIR* folder = ::opendir("/proc/self/fd");
+  if (folder == nullptr) return system_failure("opendir(/proc/self/fd)");
+  std::vector<int> open;
+  while (const dirent* entry = ::readdir(folder)) {
+    const std::string_view name(entry->d_name);
+    int fd = -1;
+    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), fd);
+    if (error == std::errc() && fd != ::dirfd(folder)) open.push_back(fd);
+  }
+  ::closedir(folder);
+  return open;
 }
 
 Status set_nonblocking(int fd, bool on) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -54,6 +55,9 @@ class UniqueFd {
 
 // Closes every descriptor but standard input, output, error and those of `keep` (in any order).
 [[nodiscard]] Status close_all_but(std::span<const int> keep);
+
+// Every descriptor that is open now, standard ones too, as /proc/self/fd has them.
+[[nodiscard]] Result<std::vector<int>> open_descriptors();
 
 [[nodiscard]] Status set_nonblocking(int fd, bool on);
 

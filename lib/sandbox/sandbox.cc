@@ -94,6 +94,7 @@ Status Sandbox::limit() const {
 }
 
 Status Sandbox::enter(uid_t uid, pid_t parent, std::span<const int> keep) const {
+  if (process::has_other_threads()) return fail(process::kSystem, "other threads would stay outside of the sandbox");
   if (options_.own_network && has(Layer::kNetwork)) {
     OPENPCC_TRY(const bool isolated, process::isolate_network());
     if (!isolated) return missing(Layer::kNetwork, {kUnavailable, "a network namespace takes root"});

@@ -17,11 +17,13 @@
 #include "process/user.h"
 #include "router_com/agent.h"
 #include "router_com/node_handler.h"
+#include "worker/ping.h"
 
 namespace openpcc::router_com {
 namespace {
 
 constexpr auto kShutdownEventLimit = std::chrono::seconds(3);
+constexpr auto kWorkerLimit = std::chrono::minutes(2);  // compute_boot has seen it serve already
 
 // Each connection takes a descriptor, and one more while its request runs.
 void allow_many_descriptors() {
@@ -46,6 +48,14 @@ bool run_on(net::Loop& loop, MakeTask make_task, net::Clock::duration limit) {
   return future.wait_for(limit) == std::future_status::ready;
 }
 
+// What the node's sandbox lacks is for its clients to know.
+Status add_sandbox_tags(const std::string& worker_socket, std::vector<std::string>& tags) {
+  const auto pong = worker::ping(worker_socket, process::within(kWorkerLimit));
+  if (!pong) return fail(pong.error().code, "compute_worker does not answer: " + pong.error().message);
+  for (const std::string& layer : pong->without) tags.push_back("sandbox-without=" + layer);
+  return {};
+}
+
 Status serve(const Config& config, process::SignalFd& signals, process::UniqueFd evidence_listener, uid_t sender,
              NodeState& state, net::Loops& loops, std::unique_ptr<Agent>& agent) {
   auto evidence =
@@ -56,11 +66,13 @@ Status serve(const Config& config, process::SignalFd& signals, process::UniqueFd
   spdlog::info("the evidence has come: {} pieces", evidence->list.size());
   state.set_rek_point(std::move(evidence->rek_point));
 
+  AgentConfig agent_config = config.agent;
+  OPENPCC_TRY_STATUS(add_sandbox_tags(config.worker_socket, agent_config.tags));
   Status created;
   run_on(
       loops[0],
       [&]() -> net::Task<void> {
-        auto made = Agent::create(loops[0], config.agent, std::move(evidence->list));
+        auto made = Agent::create(loops[0], agent_config, std::move(evidence->list));
         if (made) {
           agent = std::move(*made);
         } else {

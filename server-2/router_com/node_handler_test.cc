@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <csignal>
 
 #include "base/base64.h"
 #include "net/raw_peer_for_testing.h"
@@ -323,11 +324,18 @@ TEST_F(NodeHandlerTest, ExitStatusBecomesAStatus) {
   std::string answer = talk(post("x"));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << answer;
   EXPECT_TRUE(answer.ends_with(error_body("failed to decapsulate encrypted request")));
-  for (const int other : {1, 0, -9, -11}) {
+  const std::pair<int, std::string_view> others[] = {
+      {1, "internal server error"},
+      {0, "internal server error"},
+      {worker::kExitNoMemory, "the request needed more memory than this node allows"},
+      {-SIGSEGV, "the request's worker crashed"},
+      {StubWorker::kOvertime, "the request took longer than this node allows"},
+  };
+  for (const auto& [other, message] : others) {
     code = other;
     answer = talk(post("x"));
     EXPECT_TRUE(answer.starts_with("HTTP/1.1 500 ")) << other << answer;
-    EXPECT_TRUE(answer.ends_with(error_body("internal server error")));
+    EXPECT_TRUE(answer.ends_with(error_body(std::string(message)))) << other << answer;
   }
 }
 

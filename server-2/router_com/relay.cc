@@ -26,9 +26,36 @@ Bytes head_message(const RelayRequest& request) {
                                             .rek_point = request.rek_point,
                                             .credit_amount = request.credit_amount});
 }
-net::Reply failure_reply(bool undecryptable) {
-  if (undecryptable) return net::protobuf_error(400, "failed to decapsulate encrypted request");
+net::Reply failure_reply() {
   return net::protobuf_error(500, "internal server error");
+}
+// What a child's end means to the client. An official node says "internal server error" to all but the first.
+net::Reply reply_to_end(const HowEnded& how) {
+  const bool exited = how.ending == worker::Ending::kExited;
+  if (exited && how.code == worker::kExitNotDecrypted) {
+    return net::protobuf_error(400, "failed to decapsulate encrypted request");
+  }
+  if (exited && how.code == worker::kExitNoMemory) {
+    return net::protobuf_error(500, "the request needed more memory than this node allows");
+  }
+  if (how.ending == worker::Ending::kOvertime) {
+    return net::protobuf_error(500, "the request took longer than this node allows");
+  }
+  if (how.ending == worker::Ending::kCrashed) return net::protobuf_error(500, "the request's worker crashed");
+  return failure_reply();
+}
+std::string words_for(const HowEnded& how) {
+  switch (how.ending) {
+    case worker::Ending::kExited:
+      return "exit status " + std::to_string(how.code);
+    case worker::Ending::kCrashed:
+      return "signal " + std::to_string(how.code);
+    case worker::Ending::kOvertime:
+      return "over its time";
+    case worker::Ending::kStopped:
+      return "stopped";
+  }
+  return "unknown";
 }
 net::Fields retry_soon() {
   return {{"Retry-After", "1"}};
@@ -202,11 +229,12 @@ net::Task<void> Relay::download() {
 
 // The worker ended before its answer began.
 net::Task<void> Relay::no_answer() {
-  const auto code = co_await link_.ended(id_, kEndLimit);
+  const auto how = co_await link_.ended(id_, kEndLimit);
   if (client_gone_) co_return;
-  const bool undecryptable = code && *code == worker::kExitNotDecrypted;
-  if (!undecryptable) spdlog::error("a worker ended without an answer ({})", code ? std::to_string(*code) : "unknown");
-  const net::Reply reply = failure_reply(undecryptable);
+  const std::string words = how ? words_for(*how) : how.error().message;
+  spdlog::log(how && how->code == worker::kExitNotDecrypted ? spdlog::level::debug : spdlog::level::err,
+              "a worker ended without an answer ({})", words);
+  const net::Reply reply = how ? reply_to_end(*how) : failure_reply();
   (void)co_await exchange_.respond(reply);
 }
 
@@ -237,7 +265,7 @@ net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link
   }
   if (!worker) {
     spdlog::error("{}", worker.error().message);
-    const net::Reply reply = failure_reply(false);
+    const net::Reply reply = failure_reply();
     (void)co_await exchange.respond(reply);
     co_return;
   }

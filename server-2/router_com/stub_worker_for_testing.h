@@ -15,8 +15,10 @@ namespace openpcc::router_com {
 
 class StubWorker {
  public:
-  // Gets the child's end of the socket; returns the exit status that the parent reports.
+  // Gets the child's end of the socket; returns the exit status that the parent reports, a negative signal, or
+  // kOvertime.
   using Child = std::function<int(int socket)>;
+  static constexpr int kOvertime = -1000;
 
   StubWorker(const std::string& path, Child child) : child_(std::move(child)) {
     listener_ = std::move(process::listen_unix(path, ::geteuid()).value());
@@ -70,7 +72,11 @@ class StubWorker {
     threads_.emplace_back([this, connection, id, mine] {
       const int code = child_(mine);
       ::close(mine);
-      send(connection, {.type = Type::kEnded, .child = id, .by_signal = code < 0, .code = std::abs(code)});
+      const auto how = code < 0 ? worker::Ending::kCrashed : worker::Ending::kExited;
+      send(connection, {.type = Type::kEnded,
+                        .child = id,
+                        .ending = code == kOvertime ? worker::Ending::kOvertime : how,
+                        .code = std::abs(code) % 256});
     });
   }
 

@@ -10,7 +10,7 @@ namespace {
 
 // The worker sends each message with one call: once its first byte is here, all of it is.
 constexpr auto kWholeMessage = std::chrono::milliseconds(100);
-constexpr auto kAnswerLimit = std::chrono::seconds(5);
+constexpr auto kStartLimit = worker::kMaxQueueTime + std::chrono::seconds(5);
 
 }  // namespace
 
@@ -128,7 +128,7 @@ net::Task<Result<std::shared_ptr<WorkerLink::Waiting>>> WorkerLink::ask(worker::
 }
 
 net::Task<Result<StartedWorker>> WorkerLink::start() {
-  OPENPCC_CO_TRY(const auto waiting, co_await ask(worker::ControlType::kStart, kAnswerLimit));
+  OPENPCC_CO_TRY(const auto waiting, co_await ask(worker::ControlType::kStart, kStartLimit));
   if (waiting->answer->type == worker::ControlType::kBusy) co_return fail(kBusy, "all workers are busy");
   if (waiting->answer->type != worker::ControlType::kStarted || !waiting->fd) {
     co_return fail(kNoWorker, "compute_worker could not start a child");
@@ -144,7 +144,7 @@ void WorkerLink::forget(uint64_t id) {
   if (connection_) connection_->children.erase(id);
 }
 
-net::Task<Result<int>> WorkerLink::ended(uint64_t id, net::Clock::duration limit) {
+net::Task<Result<HowEnded>> WorkerLink::ended(uint64_t id, net::Clock::duration limit) {
   const auto connection = connection_;
   if (!connection) co_return fail(kNoWorker, "there is no connection to compute_worker");
   std::optional<worker::ControlMessage> ending;
@@ -161,13 +161,13 @@ net::Task<Result<int>> WorkerLink::ended(uint64_t id, net::Clock::duration limit
   }
   connection->children.erase(id);
   if (!ending) co_return fail(kNoWorker, "how a worker ended is not known");
-  co_return ending->by_signal ? -1 : ending->code;
+  co_return HowEnded{ending->ending, ending->code};
 }
 
-net::Task<Status> WorkerLink::ping(net::Clock::duration limit) {
+net::Task<Result<worker::ControlMessage>> WorkerLink::ping(net::Clock::duration limit) {
   OPENPCC_CO_TRY(const auto waiting, co_await ask(worker::ControlType::kPing, limit));
   if (waiting->answer->type != worker::ControlType::kPong) co_return fail(kNoWorker, "a wrong answer to a ping");
-  co_return Status();
+  co_return std::move(*waiting->answer);
 }
 
 }  // namespace openpcc::router_com

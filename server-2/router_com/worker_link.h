@@ -20,6 +20,11 @@ struct StartedWorker {
   process::UniqueFd socket;
 };
 
+struct HowEnded {
+  worker::Ending ending = worker::Ending::kExited;
+  int code = 0;  // exit status or signal
+};
+
 class WorkerLink {
  public:
   WorkerLink(net::Loop& loop, std::string socket_path);
@@ -27,14 +32,15 @@ class WorkerLink {
   WorkerLink(const WorkerLink&) = delete;
   WorkerLink& operator=(const WorkerLink&) = delete;
 
-  // A child of one's own. Errors: kBusy, kNoWorker.
+  // A child of one's own, once one is free. Errors: kBusy, kNoWorker.
   [[nodiscard]] net::Task<Result<StartedWorker>> start();
   // Exactly one of the next three ends the interest in a started child; after it the id means nothing any more.
   void stop(uint64_t id);    // kills it, if it still runs
   void forget(uint64_t id);  // it has done its work and ends by itself
-  // Waits until it is gone: its exit status, or -1 where a signal ended it. kNoWorker after `limit`.
-  [[nodiscard]] net::Task<Result<int>> ended(uint64_t id, net::Clock::duration limit);
-  [[nodiscard]] net::Task<Status> ping(net::Clock::duration limit);
+  // Waits until it is gone. kNoWorker after `limit`.
+  [[nodiscard]] net::Task<Result<HowEnded>> ended(uint64_t id, net::Clock::duration limit);
+  // What the worker says of itself: a kPong.
+  [[nodiscard]] net::Task<Result<worker::ControlMessage>> ping(net::Clock::duration limit);
 
  private:
   struct Connection;

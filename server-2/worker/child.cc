@@ -129,7 +129,8 @@ Status RequestServer::answer(const sealed::RequestReader& reader) {
 }
 
 int RequestServer::run() {
-  const auto message = process::receive_message(router_, kMaxHeadMessage, process::within(options_.receive_limit));
+  // Made before its request exists, it waits here; the parent's time limit begins when the request is given to it.
+  const auto message = process::receive_message(router_, kMaxHeadMessage, process::kForever);
   // Not an error: router_com lost its client before the request began.
   if (!message) return kExitFailed;
   const auto head = parse_request_head(message->body);
@@ -168,6 +169,9 @@ int RequestServer::run() {
 int serve_one_request(const ChildOptions& options, process::UniqueFd router, process::UniqueFd broker) {
   try {
     return RequestServer(options, router.get(), broker.get()).run();
+  } catch (const std::bad_alloc&) {
+    spdlog::error("a request needed more memory than a child may have");
+    return kExitNoMemory;
   } catch (const std::exception&) {
     // Its text could quote the request.
     spdlog::error("a request failed: an exception");

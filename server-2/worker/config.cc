@@ -59,6 +59,35 @@ Status read_engine(const config::Section& engine, Config& config) {
   return {};
 }
 
+Status read_sandbox(const config::Section& section, Config& config) {
+  OPENPCC_TRY(const auto names, section.get_strings("without", {}));
+  for (const std::string& name : names) {
+    const auto layer = sandbox::layer_named(name);
+    if (!layer) return section.bad_value("without", "'" + name + "' is none of user, network, landlock, seccomp");
+    config.sandbox_without.insert(*layer);
+  }
+  // Above those that systems give to people and services; below 2^31, which not all programs take.
+  OPENPCC_TRY(const int64_t first_uid, section.get_int("first_uid", 59200, 1000, 2'000'000'000));
+  config.first_uid = static_cast<uid_t>(first_uid);
+  OPENPCC_TRY(config.child_memory, section.get_size("memory", uint64_t{4} << 30));
+  return {};
+}
+
+Status read_children(const config::Section& root, Config& config) {
+  const auto number = [&](std::string_view key, size_t& value, int64_t fallback, int64_t min) -> Status {
+    OPENPCC_TRY(const int64_t read, root.get_int(key, fallback, min, 4096));
+    value = static_cast<size_t>(read);
+    return {};
+  };
+  OPENPCC_TRY_STATUS(number("max_workers", config.max_workers, 16, 1));
+  OPENPCC_TRY_STATUS(number("pool_size", config.pool_size, 4, 0));
+  OPENPCC_TRY_STATUS(number("queue_length", config.queue_length, 64, 0));
+  OPENPCC_TRY(config.queue_timeout, root.get_duration("queue_timeout", 10s));
+  if (config.queue_timeout > kMaxQueueTime)
+    return root.bad_value("queue_timeout", "above 30s: router_com waits no longer");
+  return read_sandbox(root.section("sandbox"), config);
+}
+
 Result<Config> read(config::Section root) {
   Config config;
   OPENPCC_TRY(config.run_as, root.get_string("run_as", ""));
@@ -68,8 +97,7 @@ Result<Config> read(config::Section root) {
   OPENPCC_TRY(config.broker_socket, root.get_string("broker_socket"));
   OPENPCC_TRY_STATUS(read_engine(root.section("engine"), config));
   OPENPCC_TRY(config.badge_key, badge_key_of(root));
-  OPENPCC_TRY(const int64_t max_workers, root.get_int("max_workers", 16, 1, 4096));
-  config.max_workers = static_cast<size_t>(max_workers);
+  OPENPCC_TRY_STATUS(read_children(root, config));
   OPENPCC_TRY(config.request_timeout, root.get_duration("request_timeout", 5min));
   OPENPCC_TRY(config.receive_timeout, root.get_duration("receive_timeout", 1min));
   OPENPCC_TRY(config.shutdown_timeout, root.get_duration("shutdown_timeout", 30s));

@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "process/fd.h"
+#include "sandbox/sandbox.h"
 
 namespace openpcc::worker {
 
@@ -20,6 +21,12 @@ struct Config {
   engine::HttpConfig http;
   Bytes badge_key;  // 32 bytes, or empty
   size_t max_workers = 0;
+  size_t pool_size = 0;
+  size_t queue_length = 0;
+  process::Clock::duration queue_timeout{};
+  std::set<sandbox::Layer> sandbox_without;
+  uid_t first_uid = 0;
+  uint64_t child_memory = 0;  // bytes
   process::Clock::duration request_timeout{};
   process::Clock::duration receive_timeout{};
   process::Clock::duration shutdown_timeout{};

@@ -1,13 +1,16 @@
 // compute_worker: see parent.h (the process that stays) and child.h (one for each request).
+#include <linux/capability.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <thread>
 
 #include "broker/protocol.h"
 #include "process/harden.h"
 #include "process/log.h"
 #include "process/notify.h"
+#include "process/privileges.h"
 #include "process/unix_socket.h"
 #include "process/user.h"
 #include "worker/child.h"
@@ -19,6 +22,7 @@ namespace openpcc::worker {
 namespace {
 
 constexpr auto kOfferLimit = std::chrono::milliseconds(200);
+constexpr uint32_t kMaxThreads = 1100;  // more than an engine may be configured to have
 
 Status load(engine::Engine& engine, const Config& config) {
   for (const engine::ModelFile& model : config.embedded.models) {
@@ -35,6 +39,49 @@ Status load(engine::Engine& engine, const Config& config) {
   return {};
 }
 
+bool has_layer(const Config& config, sandbox::Layer layer) {
+  return !config.sandbox_without.contains(layer);
+}
+
+// Only the http engine needs a network, and its children get an empty one each, once they are connected.
+bool needs_network(const Config& config) {
+  return config.engine_type == "http";
+}
+
+Status drop_privileges(const Config& config, const process::User& user) {
+  if (!needs_network(config) && has_layer(config, sandbox::Layer::kNetwork)) {
+    OPENPCC_TRY(const bool isolated, process::isolate_network());
+    if (!isolated) {
+      return fail(sandbox::kUnavailable,
+                  "the sandbox's layer 'network' is not available (a network namespace takes root); to run without it, "
+                  "name it in sandbox.without");
+    }
+  }
+  std::vector<int> kept;
+  if (has_layer(config, sandbox::Layer::kUser)) kept = {CAP_SETUID, CAP_SETGID, CAP_KILL};
+  if (needs_network(config) && has_layer(config, sandbox::Layer::kNetwork)) kept.push_back(CAP_SYS_ADMIN);
+  OPENPCC_TRY_STATUS(process::become_keeping(user, kept));
+  return process::harden_process();
+}
+
+Result<sandbox::Sandbox> make_sandbox(const Config& config) {
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(config.request_timeout);
+  OPENPCC_TRY(auto made, sandbox::Sandbox::create({
+                             .without = config.sandbox_without,
+                             .own_network = needs_network(config),
+                             .event_loop = needs_network(config),
+                             .memory_bytes = config.child_memory,
+                             // All processors at once, for as long as a request may take.
+                             .cpu_time = seconds * std::max(1U, std::thread::hardware_concurrency()),
+                             .max_threads = kMaxThreads,
+                         }));
+  OPENPCC_TRY_STATUS(made.try_out(config.first_uid));
+  for (const sandbox::Layer layer : config.sandbox_without) {
+    spdlog::warn("the sandbox is without its layer '{}': the configuration says so", sandbox::name_of(layer));
+  }
+  return made;
+}
+
 Status run(const std::string& config_path) {
   OPENPCC_TRY(const Config config, load_config(config_path));
   OPENPCC_TRY_STATUS(process::set_up_log("compute_worker", config.log_level));
@@ -44,17 +91,12 @@ Status run(const std::string& config_path) {
   const std::string& peer_name = config.router_com_user.empty() ? config.run_as : config.router_com_user;
   OPENPCC_TRY(const uid_t router_com_uid, process::expected_uid(peer_name));
   OPENPCC_TRY(process::UniqueFd listener, process::listen_unix(config.socket, router_com_uid));
-  // Plaintext has no way out: only the http engine needs a network. UNIX sockets keep working.
-  if (config.engine_type != "http") {
-    OPENPCC_TRY(const bool isolated, process::isolate_network());
-    if (!isolated) spdlog::warn("no network namespace of its own: this takes root");
-  }
-  OPENPCC_TRY_STATUS(process::become(user));
-  OPENPCC_TRY_STATUS(process::harden_process());
+  OPENPCC_TRY_STATUS(drop_privileges(config, user));
   if (user.uid == 0) spdlog::warn("running as root: no run_as is configured");
   if (user.uid == router_com_uid) spdlog::warn("router_com has the same user: development, it isolates less");
   if (config.badge_key.empty()) spdlog::info("no badge key is configured: requests need no badge");
 
+  OPENPCC_TRY(const sandbox::Sandbox sandbox, make_sandbox(config));
   const auto engine = make_engine(config);
   const auto noop = engine::make_noop(config.model_names);
   spdlog::info("loading the engine {}", engine->name());
@@ -71,8 +113,13 @@ Status run(const std::string& config_path) {
   };
   const ParentOptions options{
       .router_com_uid = router_com_uid,
-      .max_workers = config.max_workers,
-      .time_limit = config.request_timeout,
+      .children = {.pool = needs_network(config) ? 0 : config.pool_size,  // a connection would not wait
+                   .max_running = config.max_workers,
+                   .time_limit = config.request_timeout,
+                   .first_uid = config.first_uid,
+                   .prepare = [&engine] { return engine->prepare(); }},
+      .queue_length = config.queue_length,
+      .queue_limit = config.queue_timeout,
       .drain_limit = config.shutdown_timeout,
       .engine = std::string(engine->name()),
       .models = engine->models(),
@@ -84,7 +131,7 @@ Status run(const std::string& config_path) {
   const auto child_main = [&child](process::UniqueFd router, process::UniqueFd broker) {
     return serve_one_request(child, std::move(router), std::move(broker));
   };
-  OPENPCC_TRY(Parent parent, Parent::create(std::move(listener), options, child_main, std::move(link)));
+  OPENPCC_TRY(Parent parent, Parent::create(std::move(listener), sandbox, options, child_main, std::move(link)));
   spdlog::info("serving {} models at {} as {}", child.models.size(), config.socket, user.name);
   OPENPCC_TRY_STATUS(process::notify_ready());
   return parent.run();

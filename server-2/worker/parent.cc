@@ -2,17 +2,13 @@
 
 #include <poll.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
 
 #include "base/byte_io.h"
-#include "process/harden.h"
 #include "process/message.h"
 #include "process/unix_socket.h"
 
@@ -23,36 +19,45 @@ constexpr size_t kMaxConnections = 64;     // router_com has one for each of its
 constexpr size_t kMaxRequestMessage = 64;  // nothing a peer may ask is longer
 constexpr auto kSendLimit = std::chrono::milliseconds(200);
 constexpr auto kConnectPause = std::chrono::milliseconds(50);
-constexpr uint64_t kChildDescriptors = 64;
+
+std::vector<std::string> names_of(const std::set<sandbox::Layer>& layers) {
+  std::vector<std::string> names;
+  for (const sandbox::Layer layer : layers) names.emplace_back(sandbox::name_of(layer));
+  return names;
+}
 
 }  // namespace
 
-Parent::Parent(process::UniqueFd listener, ParentOptions options, ChildMain child_main, BrokerLink broker_link,
-               process::SignalFd signals)
+Parent::Parent(process::UniqueFd listener, const sandbox::Sandbox& sandbox, ParentOptions options, ChildMain child_main,
+               BrokerLink broker_link, process::SignalFd signals)
     : listener_(std::move(listener)),
       options_(std::move(options)),
-      child_main_(std::move(child_main)),
+      without_(names_of(sandbox.options().without)),
+      children_(sandbox, options_.children, std::move(child_main)),
       broker_link_(std::move(broker_link)),
       signals_(std::move(signals)) {}
 
-Result<Parent> Parent::create(process::UniqueFd listener, ParentOptions options, ChildMain child_main,
-                              BrokerLink broker_link) {
+Result<Parent> Parent::create(process::UniqueFd listener, const sandbox::Sandbox& sandbox, ParentOptions options,
+                              ChildMain child_main, BrokerLink broker_link) {
   OPENPCC_TRY(process::SignalFd signals, process::SignalFd::create({SIGTERM, SIGINT, SIGCHLD}));
   OPENPCC_TRY_STATUS(process::set_nonblocking(listener.get(), true));
-  return Parent(std::move(listener), std::move(options), std::move(child_main), std::move(broker_link),
+  return Parent(std::move(listener), sandbox, std::move(options), std::move(child_main), std::move(broker_link),
                 std::move(signals));
 }
 
 Status Parent::run() {
-  while (!draining_ || (!children_.empty() && process::Clock::now() < drain_until_)) {
+  while (!draining_ || (children_.running() != 0 && process::Clock::now() < drain_until_)) {
     connect_broker();
     std::vector<pollfd> polled = {
         {signals_.fd(), POLLIN, 0}, {draining_ ? -1 : listener_.get(), POLLIN, 0}, {broker_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) polled.push_back({connection.fd.get(), POLLIN, 0});
-    if (::poll(polled.data(), polled.size(), poll_timeout()) < 0) {
+    const int ready = ::poll(polled.data(), polled.size(), poll_timeout());
+    if (ready < 0) {
       if (errno == EINTR) continue;
       return process::system_failure("poll");
     }
+    // Whoever asks comes first: the next child is made while nobody does.
+    if (ready == 0 && wants_child()) children_.add_one();
     // Connections first: the list is still as it was polled.
     auto it = connections_.begin();
     for (size_t i = 3; i < polled.size(); ++i) {
@@ -62,19 +67,18 @@ Status Parent::run() {
     if (polled[2].revents != 0) lose_broker();  // it never sends: this is its end
     if (polled[0].revents != 0) OPENPCC_TRY_STATUS(handle_signals());
     if (polled[1].revents != 0) accept_connection();
-    kill_overdue();
+    children_.kill_overdue();
+    serve_queue();
   }
-  for (auto& [id, child] : children_) kill_child(child);
-  for (auto& [id, child] : children_) ::waitpid(child.pid, nullptr, 0);
+  children_.end_all();
   return {};
 }
 
 int Parent::poll_timeout() const {
-  process::Deadline next = drain_until_;
+  if (wants_child()) return 0;
+  process::Deadline next = std::min(drain_until_, draining_ ? process::kForever : children_.next_deadline());
   if (!broker_) next = std::min(next, process::within(kConnectPause));
-  for (const auto& [id, child] : children_) {
-    if (!child.killed) next = std::min(next, child.deadline);
-  }
+  for (const Waiting& waiting : queue_) next = std::min(next, waiting.deadline);
   if (next == process::kForever) return -1;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next - process::Clock::now()).count();
   return static_cast<int>(std::clamp<int64_t>(left + 1, 0, 60'000));
@@ -85,20 +89,22 @@ Status Parent::handle_signals() {
     OPENPCC_TRY(const int number, signals_.next());
     if (number == 0) return {};
     if (number == SIGCHLD) {
-      reap();
+      collect_children();
     } else if (draining_) {
       drain_until_ = process::Clock::now();  // asked twice: at once
     } else {
-      spdlog::info("stopping; {} requests are running", children_.size());
+      spdlog::info("stopping; {} requests are running", children_.running());
       draining_ = true;
       drain_until_ = process::within(options_.drain_limit);
       listener_.reset();
+      children_.kill_waiting();
     }
   }
 }
 
+// A child at work has a pair with the broker that was there; one that waits has none yet.
 void Parent::connect_broker() {
-  if (broker_ || draining_ || !children_.empty()) return;
+  if (broker_ || draining_ || children_.running() != 0) return;
   auto connected = broker_link_.connect();
   if (!connected) return;  // it has not started yet; asked again soon
   broker_ = std::move(*connected);
@@ -106,9 +112,9 @@ void Parent::connect_broker() {
 }
 
 void Parent::lose_broker() {
-  spdlog::error("the TPM broker closed its connection; {} running requests are ended", children_.size());
+  spdlog::error("the TPM broker closed its connection; {} running requests are ended", children_.running());
   broker_.reset();
-  for (auto& [id, child] : children_) kill_child(child);
+  children_.kill_running();
 }
 
 void Parent::accept_connection() {
@@ -123,7 +129,7 @@ void Parent::accept_connection() {
     return;
   }
   Connection connection;
-  connection.id = next_id_++;
+  connection.id = next_connection_++;
   connection.fd = std::move(*accepted);
   connections_.push_back(std::move(connection));
 }
@@ -157,120 +163,93 @@ bool Parent::handle(Connection& connection, ByteView bytes) {
   }
   switch (message->type) {
     case ControlType::kPing:
-      return send(
-          connection,
-          {.type = ControlType::kPong, .tag = message->tag, .engine = options_.engine, .models = options_.models});
+      return pong(connection, message->tag);
     case ControlType::kStart:
-      return start_child(connection, message->tag);
-    case ControlType::kStop: {
-      const auto child = children_.find(message->child);
+      return start(connection, message->tag);
+    case ControlType::kStop:
       // One that has ended already is no error: the two messages crossed.
-      if (child != children_.end() && child->second.connection == connection.id) kill_child(child->second);
+      children_.kill(message->child, connection.id);
       return true;
-    }
     default:
       spdlog::warn("a control connection sent an answer; it is closed");
       return false;
   }
 }
 
-bool Parent::start_child(Connection& connection, uint32_t tag) {
-  reap();  // a child that has just ended makes room
-  if (draining_ || children_.size() >= options_.max_workers) {
+bool Parent::pong(Connection& connection, uint32_t tag) {
+  return send(connection, {.type = ControlType::kPong,
+                           .tag = tag,
+                           .engine = options_.engine,
+                           .models = options_.models,
+                           .without = without_});
+}
+
+bool Parent::start(Connection& connection, uint32_t tag) {
+  collect_children();  // one that has just ended makes room
+  if (!draining_ && children_.has_room() && queue_.empty()) return start_now(connection, tag);
+  if (draining_ || queue_.size() >= options_.queue_length) {
     return send(connection, {.type = ControlType::kBusy, .tag = tag});
   }
-  uint64_t id = 0;
-  auto router_end = fork_child(connection, id);
-  if (!router_end) {
-    spdlog::error("no worker could be started: {}", router_end.error().message);
+  queue_.push_back({connection.id, tag, process::within(options_.queue_limit)});
+  return true;
+}
+
+bool Parent::start_now(Connection& connection, uint32_t tag) {
+  auto taken = take_child(connection.id);
+  if (!taken) {
+    spdlog::error("no child could be started: {}", taken.error().message);
     return send(connection, {.type = ControlType::kFailed, .tag = tag});
   }
-  return send(connection, {.type = ControlType::kStarted, .tag = tag, .child = id}, router_end->get());
+  return send(connection, {.type = ControlType::kStarted, .tag = tag, .child = taken->id}, taken->router.get());
 }
 
-Result<process::UniqueFd> Parent::fork_child(Connection& connection, uint64_t& id) {
+Result<Children::Taken> Parent::take_child(uint64_t owner) {
   connect_broker();
   if (!broker_) return fail(process::kPeerClosed, "there is no connection to the TPM broker");
-  OPENPCC_TRY(auto router, process::socket_pair());
-  OPENPCC_TRY(auto broker, process::socket_pair());
-  const pid_t parent = ::getpid();
-  const pid_t pid = ::fork();
-  if (pid < 0) return process::system_failure("fork");
-  if (pid == 0) be_child(parent, std::move(router.second), std::move(broker.second));
-  router.second.reset();
-  broker.second.reset();
-  id = next_id_++;
-  Child& child = children_[id];
-  child.pid = pid;
-  child.connection = connection.id;
-  child.deadline = process::within(options_.time_limit);
-  if (auto offered = broker_link_.offer_pair(broker_.get(), broker.first.get()); !offered) {
-    child.connection = 0;  // nobody was told about it
-    kill_child(child);
+  OPENPCC_TRY(Children::Taken taken, children_.take(owner));
+  if (auto offered = broker_link_.offer_pair(broker_.get(), taken.broker.get()); !offered) {
+    children_.kill(taken.id, owner);
     return std::unexpected(std::move(offered).error());
   }
-  return std::move(router.first);
+  return taken;
 }
 
-void Parent::be_child(pid_t parent, process::UniqueFd router, process::UniqueFd broker) {
-  process::restore_signals();
-  const int keep[] = {router.get(), broker.get()};
-  const auto ready = [&]() -> Status {
-    OPENPCC_TRY_STATUS(process::die_with_parent(parent));
-    OPENPCC_TRY_STATUS(process::close_all_but(keep));
-    OPENPCC_TRY_STATUS(process::limit_resource(RLIMIT_NOFILE, kChildDescriptors));
-    OPENPCC_TRY_STATUS(process::limit_resource(RLIMIT_CORE, 0));
-    return {};
-  }();
-  if (!ready) {
-    spdlog::error("a worker could not be set up: {}", ready.error().message);
-    ::_exit(kExitFailed);
+void Parent::serve_queue() {
+  const auto now = process::Clock::now();
+  while (!queue_.empty()) {
+    const Waiting waiting = queue_.front();
+    const bool over = draining_ || waiting.deadline <= now;
+    if (!over && !children_.has_room()) return;
+    queue_.pop_front();
+    Connection* connection = find(waiting.connection);
+    if (connection == nullptr) continue;
+    const bool sent = over ? send(*connection, {.type = ControlType::kBusy, .tag = waiting.tag})
+                           : start_now(*connection, waiting.tag);
+    // A peer that takes nothing any more is noticed where it is read.
+    if (!sent) ::shutdown(connection->fd.get(), SHUT_RDWR);
   }
-  // Never back into the parent's code: its objects still stand here, with closed or reused descriptors.
-  ::_exit(child_main_(std::move(router), std::move(broker)));
 }
 
 void Parent::close_connection(Connections::iterator it) {
-  for (auto& [id, child] : children_) {
-    if (child.connection == it->id) kill_child(child);
-  }
+  children_.kill_all_of(it->id);
+  std::erase_if(queue_, [&](const Waiting& waiting) { return waiting.connection == it->id; });
   connections_.erase(it);
 }
 
-void Parent::kill_child(Child& child) {
-  if (child.killed) return;
-  child.killed = true;
-  ::kill(child.pid, SIGKILL);  // not reaped yet, so the pid is still this child's
-}
-
-void Parent::reap() {
-  for (auto it = children_.begin(); it != children_.end();) {
-    int status = 0;
-    if (::waitpid(it->second.pid, &status, WNOHANG) != it->second.pid) {
-      ++it;
-      continue;
-    }
-    const bool by_signal = WIFSIGNALED(status);
-    const int code = by_signal ? WTERMSIG(status) : WEXITSTATUS(status);
-    if (by_signal && !it->second.killed) spdlog::error("a worker ended by signal {}", code);
-    for (auto connection = connections_.begin(); connection != connections_.end(); ++connection) {
-      if (connection->id != it->second.connection) continue;
-      const ControlMessage ended{.type = ControlType::kEnded, .child = it->first, .by_signal = by_signal, .code = code};
-      // A peer that takes nothing any more is noticed where it is read.
-      if (!send(*connection, ended)) ::shutdown(connection->fd.get(), SHUT_RDWR);
-      break;
-    }
-    it = children_.erase(it);
+void Parent::collect_children() {
+  for (const Children::Ended& ended : children_.reap()) {
+    Connection* connection = find(ended.owner);
+    if (connection == nullptr) continue;
+    const ControlMessage message{
+        .type = ControlType::kEnded, .child = ended.id, .ending = ended.ending, .code = ended.code};
+    if (!send(*connection, message)) ::shutdown(connection->fd.get(), SHUT_RDWR);
   }
 }
 
-void Parent::kill_overdue() {
-  const auto now = process::Clock::now();
-  for (auto& [id, child] : children_) {
-    if (child.killed || child.deadline > now) continue;
-    spdlog::warn("a worker reached the time limit and is ended");
-    kill_child(child);
-  }
+Parent::Connection* Parent::find(uint64_t id) {
+  const auto found =
+      std::find_if(connections_.begin(), connections_.end(), [id](const Connection& one) { return one.id == id; });
+  return found == connections_.end() ? nullptr : &*found;
 }
 
 bool Parent::send(Connection& connection, const ControlMessage& message, int fd) {

@@ -1,22 +1,18 @@
-// parent.h - the long-lived process of compute_worker: it has the model in memory, forks one child for each request,
-// and never receives a byte of any request.
+// parent.h - the long-lived process of compute_worker: it has the model in memory, has children (children.h) that serve
+// one request each, and never receives a byte of any request.
 //
 // What reaches it: control messages of router_com (worker/protocol.h) and signals. One thread, one poll loop; nothing
 // in it waits for a peer longer than 200 ms.
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <list>
-#include <map>
 
 #include "process/signals.h"
-#include "worker/protocol.h"
+#include "worker/children.h"
 
 namespace openpcc::worker {
-
-// In the child, after everything else was closed: serves one request and returns the exit status. `router` and `broker`
-// are its private sockets.
-using ChildMain = std::function<int(process::UniqueFd router, process::UniqueFd broker)>;
 
 // How the parent reaches the TPM broker. Neither call may wait for it.
 struct BrokerLink {
@@ -26,8 +22,9 @@ struct BrokerLink {
 
 struct ParentOptions {
   uid_t router_com_uid = 0;  // who may connect, beside root
-  size_t max_workers = 4;
-  process::Clock::duration time_limit = std::chrono::minutes(5);    // of one child, then it is killed
+  ChildrenOptions children = {};
+  size_t queue_length = 64;                                         // starts that wait for a child
+  process::Clock::duration queue_limit = std::chrono::seconds(10);  // how long each may wait
   process::Clock::duration drain_limit = std::chrono::seconds(30);  // after SIGTERM, for running children
   std::string engine = {};
   std::vector<std::string> models = {};
@@ -35,9 +32,10 @@ struct ParentOptions {
 
 class Parent {
  public:
-  // `listener`: of process::listen_unix. SIGTERM, SIGINT and SIGCHLD are blocked from here on.
-  [[nodiscard]] static Result<Parent> create(process::UniqueFd listener, ParentOptions options, ChildMain child_main,
-                                             BrokerLink broker_link);
+  // `listener`: of process::listen_unix. `sandbox` must outlive the parent. SIGTERM, SIGINT and SIGCHLD are blocked
+  // from here on.
+  [[nodiscard]] static Result<Parent> create(process::UniqueFd listener, const sandbox::Sandbox& sandbox,
+                                             ParentOptions options, ChildMain child_main, BrokerLink broker_link);
   // Until SIGTERM or SIGINT has been obeyed. In a child it never returns.
   [[nodiscard]] Status run();
 
@@ -47,17 +45,17 @@ class Parent {
     process::UniqueFd fd;
     Bytes pending;  // received, not yet a whole message
   };
-  struct Child {
-    pid_t pid = 0;
+  struct Waiting {  // a start that no child is free for
     uint64_t connection = 0;
+    uint32_t tag = 0;
     process::Deadline deadline;
-    bool killed = false;
   };
   using Connections = std::list<Connection>;
 
-  Parent(process::UniqueFd listener, ParentOptions options, ChildMain child_main, BrokerLink broker_link,
-         process::SignalFd signals);
+  Parent(process::UniqueFd listener, const sandbox::Sandbox& sandbox, ParentOptions options, ChildMain child_main,
+         BrokerLink broker_link, process::SignalFd signals);
   [[nodiscard]] int poll_timeout() const;
+  [[nodiscard]] bool wants_child() const { return !draining_ && children_.wants_another(); }
   Status handle_signals();
   void connect_broker();
   void lose_broker();
@@ -65,24 +63,26 @@ class Parent {
   // False when the connection is over.
   bool read_connection(Connection& connection);
   bool handle(Connection& connection, ByteView message);
-  bool start_child(Connection& connection, uint32_t tag);
-  Result<process::UniqueFd> fork_child(Connection& connection, uint64_t& id);
-  [[noreturn]] void be_child(pid_t parent, process::UniqueFd router, process::UniqueFd broker);
+  bool pong(Connection& connection, uint32_t tag);
+  bool start(Connection& connection, uint32_t tag);
+  bool start_now(Connection& connection, uint32_t tag);
+  Result<Children::Taken> take_child(uint64_t owner);
+  void serve_queue();
   void close_connection(Connections::iterator it);
-  void kill_child(Child& child);
-  void reap();
-  void kill_overdue();
+  void collect_children();
+  Connection* find(uint64_t id);
   bool send(Connection& connection, const ControlMessage& message, int fd = -1);
 
   process::UniqueFd listener_;
   ParentOptions options_;
-  ChildMain child_main_;
+  std::vector<std::string> without_;
+  Children children_;
   BrokerLink broker_link_;
   process::UniqueFd broker_;
   process::SignalFd signals_;
   Connections connections_;
-  std::map<uint64_t, Child> children_;
-  uint64_t next_id_ = 1;
+  std::deque<Waiting> queue_;
+  uint64_t next_connection_ = 1;
   bool draining_ = false;
   process::Deadline drain_until_ = process::kForever;
 };

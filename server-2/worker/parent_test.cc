@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstring>
+#include <fstream>
+#include <set>
 #include <thread>
 
 #include "process/message.h"
@@ -48,6 +50,13 @@ int obedient_child(UniqueFd router, UniqueFd broker) {
       const auto reply = process::receive_message(broker.get(), 100, within(1s));
       if (!reply) return 6;
       answer = as_text(reply->body);
+    }
+    if (order == "canary") {
+#ifdef __x86_64__
+      uint64_t canary = 0;
+      asm("movq %%fs:0x28, %0" : "=r"(canary));
+      answer = std::to_string(canary);
+#endif
     }
     if (order == "crash") ::raise(SIGSEGV);
     if (order.starts_with("exit ")) return std::atoi(order.c_str() + 5);
@@ -103,7 +112,11 @@ class WorkerParent : public ::testing::Test {
       const BrokerLink link{
           .connect = [&] { return process::connect_unix(broker_path(), process::Clock::now()); },
           .offer_pair = [](int control, int end) { return process::send_message(control, {}, within(1s), end); }};
-      auto parent = Parent::create(std::move(*listener), options, obedient_child, link);
+      // These children show what a locked-down one cannot.
+      auto sandbox =
+          sandbox::Sandbox::create({.without = {std::begin(sandbox::kAllLayers), std::end(sandbox::kAllLayers)}});
+      if (!sandbox) ::_exit(2);
+      auto parent = Parent::create(std::move(*listener), *sandbox, options, obedient_child, link);
       ::_exit(parent && parent->run() ? 0 : 1);
     }
     if (broker_is_there) start_broker();
@@ -223,13 +236,13 @@ TEST_F(WorkerParent, SaysHowAChildEnded) {
   ASSERT_TRUE(process::send_message(crashing.fd.get(), as_bytes("crash"), within(1s)).has_value());
   const Answer crashed = next(connection);
   EXPECT_EQ(crashed.message.child, crashing.message.child);
-  EXPECT_TRUE(crashed.message.by_signal);
+  EXPECT_EQ(crashed.message.ending, Ending::kCrashed);
   EXPECT_EQ(crashed.message.code, SIGSEGV);
   EXPECT_EQ(ask(start_child(connection).fd, "broker"), "secret") << "it keeps serving";
 }
 
 TEST_F(WorkerParent, IsBusyOverTheBound) {
-  start({.max_workers = 2});
+  start({.children = {.max_running = 2}, .queue_length = 0});
   const UniqueFd connection = connect();
   Answer first = start_child(connection, 1);
   const Answer second = start_child(connection, 2);
@@ -240,6 +253,101 @@ TEST_F(WorkerParent, IsBusyOverTheBound) {
   first.fd.reset();
   EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
   start_child(connection, 4);
+}
+
+TEST_F(WorkerParent, OverTheBoundAQueueIsBoundedTwice) {
+  start({.children = {.pool = 1, .max_running = 1}, .queue_length = 2, .queue_limit = 300ms});
+  const UniqueFd connection = connect(), other = connect();
+  Answer first = start_child(connection, 1);
+  for (const uint32_t tag : {2U, 3U, 4U}) tell(connection, {.type = ControlType::kStart, .tag = tag});
+  EXPECT_EQ(next(connection).message, (ControlMessage{.type = ControlType::kBusy, .tag = 4})) << "in number";
+  first.fd.reset();
+  EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
+  const Answer second = next(connection);
+  EXPECT_EQ(second.message.type, ControlType::kStarted);
+  EXPECT_EQ(second.message.tag, 2U) << "in the order of asking";
+  const auto before = process::Clock::now();
+  EXPECT_EQ(next(connection).message, (ControlMessage{.type = ControlType::kBusy, .tag = 3})) << "in time";
+  EXPECT_LT(process::Clock::now() - before, 1s);
+}
+
+TEST_F(WorkerParent, WhoLeavesTheQueueIsNotServed) {
+  start({.children = {.max_running = 1}});
+  const UniqueFd connection = connect();
+  Answer first = start_child(connection, 1);
+  UniqueFd leaving = connect();
+  tell(leaving, {.type = ControlType::kStart, .tag = 5});
+  ::usleep(20'000);
+  leaving.reset();
+  tell(connection, {.type = ControlType::kStart, .tag = 6});
+  first.fd.reset();
+  EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
+  EXPECT_EQ(next(connection).message.type, ControlType::kStarted);
+}
+
+std::vector<std::string> waiting_children(pid_t parent) {
+  std::ifstream file("/proc/" + std::to_string(parent) + "/task/" + std::to_string(parent) + "/children");
+  std::vector<std::string> out;
+  for (std::string child; file >> child;) out.push_back(child);
+  return out;
+}
+
+template <typename Condition>
+bool comes_true(Condition condition) {
+  const auto limit = within(5s);
+  while (!condition() && process::Clock::now() < limit) ::usleep(1000);
+  return condition();
+}
+
+TEST_F(WorkerParent, ChildrenAreMadeAheadOfTheirRequests) {
+  start({.children = {.pool = 3}});
+  ASSERT_TRUE(comes_true([&] { return waiting_children(pid_).size() == 3; }));
+  const auto waiting = waiting_children(pid_);
+  const UniqueFd connection = connect();
+  const Answer child = start_child(connection);
+  EXPECT_EQ(ask(child.fd, "pid"), waiting[0]) << "the one that waited longest";
+  EXPECT_TRUE(comes_true([&] { return waiting_children(pid_).size() == 4; })) << "its place is filled again";
+}
+
+TEST_F(WorkerParent, APoolOfNoneMakesEachChildWhenItIsNeeded) {
+  start({.children = {.pool = 0}});
+  const UniqueFd connection = connect();
+  EXPECT_TRUE(waiting_children(pid_).empty());
+  EXPECT_EQ(ask(start_child(connection).fd, "broker"), "secret");
+}
+
+TEST_F(WorkerParent, AChildThatDiesWhileItWaitsIsReplacedAndHarmsNobody) {
+  start({.children = {.pool = 2}});
+  ASSERT_TRUE(comes_true([&] { return waiting_children(pid_).size() == 2; }));
+  for (const std::string& pid : waiting_children(pid_)) ::kill(std::stoi(pid), SIGKILL);
+  const UniqueFd connection = connect();
+  EXPECT_TRUE(comes_true([&] { return waiting_children(pid_).empty(); }));
+  const Answer child = start_child(connection);
+  EXPECT_EQ(ask(child.fd, "broker"), "secret") << "one is made for it";
+  EXPECT_TRUE(comes_true([&] { return waiting_children(pid_).size() == 3; })) << "and the two that are missing";
+}
+
+TEST_F(WorkerParent, SiblingsHaveStackCanariesOfTheirOwn) {
+#ifndef __x86_64__
+  GTEST_SKIP() << "skipped: only done on x86-64";
+#endif
+  start({.children = {.pool = 3}});
+  const UniqueFd connection = connect();
+  std::vector<Answer> children;
+  std::set<std::string> canaries;
+  for (uint32_t tag = 1; tag <= 8; ++tag) {
+    children.push_back(start_child(connection, tag));
+    canaries.insert(ask(children.back().fd, "canary"));
+  }
+  EXPECT_EQ(canaries.size(), 8U);
+}
+
+TEST_F(WorkerParent, WaitingChildrenEndAtOnceWhenItStops) {
+  start({.children = {.pool = 3}});
+  ASSERT_TRUE(comes_true([&] { return waiting_children(pid_).size() == 3; }));
+  const auto waiting = waiting_children(pid_);
+  EXPECT_EQ(stop(SIGTERM), 0);
+  for (const std::string& pid : waiting) EXPECT_NE(::kill(std::stoi(pid), 0), 0);
 }
 
 TEST_F(WorkerParent, StopKillsWithin100Milliseconds) {
@@ -275,12 +383,13 @@ TEST_F(WorkerParent, ChildrenEndWithTheParent) {
 }
 
 TEST_F(WorkerParent, TheTimeLimitHolds) {
-  start({.time_limit = 100ms});
+  start({.children = {.time_limit = 100ms}});
   const UniqueFd connection = connect();
   const Answer child = start_child(connection);
   EXPECT_FALSE(ends_within(child.fd, 50ms));
   EXPECT_TRUE(ends_within(child.fd, 500ms));
-  EXPECT_EQ(next(connection).message.code, SIGKILL);
+  const Answer ended = next(connection);
+  EXPECT_EQ(ended.message.ending, Ending::kOvertime);
 }
 
 TEST_F(WorkerParent, BrokenControlMessagesCloseTheirConnectionAlone) {

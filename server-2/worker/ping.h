@@ -9,6 +9,7 @@ namespace openpcc::worker {
 struct Pong {
   std::string engine;
   std::vector<std::string> models;
+  std::vector<std::string> without;  // layers of the sandbox
 };
 
 // Waits until the worker listens at `socket_path` and has answered: its models are loaded then. process::kTimeout when

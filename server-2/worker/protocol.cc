@@ -45,23 +45,33 @@ Result<ControlType> read_type(ByteReader& reader) {
   return fail(kBadControl, "an unknown message type");
 }
 
-Status read_pong(ByteReader& reader, ControlMessage& message) {
-  OPENPCC_TRY(const ByteView engine, read_text(reader, kMaxNameSize));
-  message.engine = as_text(engine);
+void append_list(Bytes& out, const std::vector<std::string>& names) {
+  append_u16(out, static_cast<uint16_t>(names.size()));
+  for (const std::string& name : names) append_text(out, as_bytes(name));
+}
+
+Status read_list(ByteReader& reader, size_t cap, std::vector<std::string>& names) {
   OPENPCC_TRY(const uint16_t count, reader.u16());
-  if (count > kMaxModels) return fail(kBadControl, "too many models");
+  if (count > cap) return fail(kBadControl, "too many names");
   for (uint16_t i = 0; i < count; ++i) {
-    OPENPCC_TRY(const ByteView model, read_text(reader, kMaxNameSize));
-    message.models.emplace_back(as_text(model));
+    OPENPCC_TRY(const ByteView name, read_text(reader, kMaxNameSize));
+    names.emplace_back(as_text(name));
   }
   return {};
 }
 
+Status read_pong(ByteReader& reader, ControlMessage& message) {
+  OPENPCC_TRY(const ByteView engine, read_text(reader, kMaxNameSize));
+  message.engine = as_text(engine);
+  OPENPCC_TRY_STATUS(read_list(reader, kMaxModels, message.models));
+  return read_list(reader, kMaxLayers, message.without);
+}
+
 Status read_ended(ByteReader& reader, ControlMessage& message) {
-  OPENPCC_TRY(const uint8_t by_signal, reader.u8());
+  OPENPCC_TRY(const uint8_t ending, reader.u8());
   OPENPCC_TRY(const uint8_t code, reader.u8());
-  if (by_signal > 1) return fail(kBadControl, "a flag that is neither 0 nor 1");
-  message.by_signal = by_signal == 1;
+  if (ending > static_cast<uint8_t>(Ending::kStopped)) return fail(kBadControl, "an unknown way to end");
+  message.ending = static_cast<Ending>(ending);
   message.code = code;
   return {};
 }
@@ -106,11 +116,11 @@ Bytes encode(const ControlMessage& message) {
   if (has_child(message.type)) append_u64(out, message.child);
   if (message.type == ControlType::kPong) {
     append_text(out, as_bytes(message.engine));
-    append_u16(out, static_cast<uint16_t>(message.models.size()));
-    for (const std::string& model : message.models) append_text(out, as_bytes(model));
+    append_list(out, message.models);
+    append_list(out, message.without);
   }
   if (message.type == ControlType::kEnded) {
-    out.push_back(message.by_signal ? 1 : 0);
+    out.push_back(static_cast<uint8_t>(message.ending));
     out.push_back(static_cast<uint8_t>(message.code));
   }
   return out;

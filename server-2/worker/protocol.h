@@ -1,10 +1,11 @@
 // protocol.h - what router_com and compute_worker say to each other.
 //
 // Control connection (UNIX socket of the worker's parent; process/message.h framing, one ControlMessage each):
-//   -> kPing tag            <- kPong tag, engine, models      (also compute_boot's readiness check)
+//   -> kPing tag            <- kPong tag, engine, models, without (also compute_boot's readiness check)
 //   -> kStart tag           <- kStarted tag, id + the child's socket | kBusy tag | kFailed tag
 //   -> kStop id                                                the child is killed at once
 //                           <- kEnded id, how                  once per started child, after it is gone
+// A kStart may be answered late: over the number of children at work it waits in a queue, which is bounded too.
 // When the connection closes, all children started on it are killed.
 //
 // Child's socket: a RequestHead message, then body messages of at most kMaxBodyPart sealed bytes, then an empty
@@ -14,6 +15,7 @@
 // Both ends are hostile to each other: everything has a cap and is parsed strictly. Thread-safe: plain values.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "base/bytes.h"
@@ -28,12 +30,17 @@ inline constexpr size_t kMaxControlMessage = 64 * 1024;
 inline constexpr size_t kMaxHeadMessage = 1024;
 inline constexpr size_t kMaxBodyPart = 64 * 1024;
 inline constexpr size_t kMaxModels = 256;
+inline constexpr size_t kMaxLayers = 16;
 inline constexpr size_t kMaxNameSize = 512;
+
+// The longest that a kStart waits in the queue.
+inline constexpr auto kMaxQueueTime = std::chrono::seconds(30);
 
 // Exit status of a child, as in the official worker where that has one.
 inline constexpr int kExitAnswered = 0;
 inline constexpr int kExitFailed = 1;         // the answer, if one began, is broken
 inline constexpr int kExitNotDecrypted = 10;  // the request does not open here: the sender's fault
+inline constexpr int kExitNoMemory = 12;      // ours: the request needed more memory than a child may have
 
 enum class ControlType : uint8_t {
   kPing = 0x01,
@@ -46,15 +53,24 @@ enum class ControlType : uint8_t {
   kEnded = 0x85,
 };
 
+// How a child ended.
+enum class Ending : uint8_t {
+  kExited = 0,    // by itself: `code` is its exit status
+  kCrashed = 1,   // `code` is the signal
+  kOvertime = 2,  // killed at the time limit, or for its use of processor time
+  kStopped = 3,   // killed because nobody wanted its answer any more
+};
+
 // One struct for all: `tag` is the asker's own number, returned to him; which of the rest count depends on the type.
 struct ControlMessage {
   ControlType type = ControlType::kPing;
-  uint32_t tag = 0;                      // all but kStop, kEnded
-  uint64_t child = 0;                    // kStarted, kStop, kEnded
-  bool by_signal = false;                // kEnded
-  int32_t code = 0;                      // kEnded: exit status or signal, 0..255
-  std::string engine = {};               // kPong
-  std::vector<std::string> models = {};  // kPong
+  uint32_t tag = 0;                       // all but kStop, kEnded
+  uint64_t child = 0;                     // kStarted, kStop, kEnded
+  Ending ending = Ending::kExited;        // kEnded
+  int32_t code = 0;                       // kEnded: exit status or signal, 0..255
+  std::string engine = {};                // kPong
+  std::vector<std::string> models = {};   // kPong
+  std::vector<std::string> without = {};  // kPong: layers of the sandbox that the configuration does without
   friend bool operator==(const ControlMessage&, const ControlMessage&) = default;
 };
 

@@ -12,9 +12,14 @@ std::vector<ControlMessage> one_of_each() {
   }
   all.push_back({.type = ControlType::kStop, .child = 7});
   all.push_back({.type = ControlType::kStarted, .tag = 3, .child = uint64_t{1} << 63});
-  all.push_back({.type = ControlType::kEnded, .child = 9, .by_signal = true, .code = 9});
-  all.push_back({.type = ControlType::kEnded, .child = 9, .by_signal = false, .code = 255});
-  all.push_back({.type = ControlType::kPong, .tag = 1, .engine = "noop", .models = {"a", "", "smollm2:135m"}});
+  all.push_back({.type = ControlType::kEnded, .child = 9, .ending = Ending::kCrashed, .code = 9});
+  all.push_back({.type = ControlType::kEnded, .child = 9, .ending = Ending::kExited, .code = 255});
+  all.push_back({.type = ControlType::kEnded, .child = 9, .ending = Ending::kStopped, .code = 9});
+  all.push_back({.type = ControlType::kPong,
+                 .tag = 1,
+                 .engine = "noop",
+                 .models = {"a", "", "smollm2:135m"},
+                 .without = {"user", "network"}});
   return all;
 }
 
@@ -68,6 +73,11 @@ TEST(Control, CapsHold) {
   pong.models.emplace_back("one more");
   EXPECT_FALSE(parse_control(encode(pong)).has_value());
   pong.models.clear();
+  pong.without.assign(kMaxLayers, "user");
+  EXPECT_TRUE(parse_control(encode(pong)).has_value());
+  pong.without.emplace_back("one more");
+  EXPECT_FALSE(parse_control(encode(pong)).has_value());
+  pong.without.clear();
   pong.engine += 'e';
   EXPECT_FALSE(parse_control(encode(pong)).has_value());
   EXPECT_FALSE(parse_control(Bytes{0x04, 0, 0, 0, 0}).has_value()) << "unknown type";

@@ -1,0 +1,202 @@
+#include "worker/children.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "base/random.h"
+#include "process/harden.h"
+#include "process/signals.h"
+#include "process/unix_socket.h"
+
+namespace openpcc::worker {
+namespace {
+
+constexpr auto kPauseAfterDeath = std::chrono::seconds(1);
+
+// Siblings share what the parent had at their fork: also the canary that guards their stacks. This gives the child one
+// of its own, for all functions that are entered from here on; those below never return. x86-64: the place is part of
+// its ABI. Elsewhere the C library keeps it in memory that cannot be written.
+__attribute__((no_stack_protector)) void renew_stack_canary(uint64_t canary) {
+#if defined(__x86_64__) && defined(__linux__)
+  canary &= ~uint64_t{0xff};  // a zero byte stops what copies strings
+  asm volatile("movq %0, %%fs:0x28" : : "r"(canary) : "memory");
+#else
+  (void)canary;
+#endif
+}
+
+}  // namespace
+
+Children::Children(const sandbox::Sandbox& sandbox, ChildrenOptions options, ChildMain child_main)
+    : sandbox_(sandbox),
+      options_(std::move(options)),
+      child_main_(std::move(child_main)),
+      slots_(options_.pool + options_.max_running + 1, false) {}
+
+bool Children::wants_another() const {
+  return waiting() < options_.pool && process::Clock::now() >= not_before_;
+}
+
+void Children::add_one() {
+  if (const auto made = fork_one(); !made) {
+    spdlog::error("no child could be made: {}", made.error().message);
+    not_before_ = process::within(kPauseAfterDeath);
+  }
+}
+
+Result<uint64_t> Children::fork_one() {
+  const auto free = std::find(slots_.begin(), slots_.end(), false);
+  if (free == slots_.end()) return fail(process::kSystem, "children that were killed are not gone yet");
+  OPENPCC_TRY(auto router, process::socket_pair());
+  OPENPCC_TRY(auto broker, process::socket_pair());
+  const auto slot = static_cast<size_t>(free - slots_.begin());
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) return process::system_failure("fork");
+  if (pid == 0) {
+    uint64_t canary = 0;
+    if (!system_random({reinterpret_cast<uint8_t*>(&canary), sizeof canary})) ::_exit(kExitFailed);
+    renew_stack_canary(canary);
+    be_child(parent, options_.first_uid + static_cast<uid_t>(slot), std::move(router.second), std::move(broker.second));
+  }
+  *free = true;
+  const uint64_t id = next_id_++;
+  Child& child = children_[id];
+  child.pid = pid;
+  child.slot = slot;
+  child.router = std::move(router.first);
+  child.broker = std::move(broker.first);
+  return id;
+}
+
+void Children::be_child(pid_t parent, uid_t uid, process::UniqueFd router, process::UniqueFd broker) {
+  process::restore_signals();
+  const auto ready = [&]() -> Status {
+    std::vector<int> keep = {router.get(), broker.get()};
+    OPENPCC_TRY_STATUS(process::close_all_but(keep));
+    if (options_.prepare) {
+      OPENPCC_TRY_STATUS(options_.prepare());
+      OPENPCC_TRY(keep, process::open_descriptors());
+    }
+    return sandbox_.enter(uid, parent, keep);
+  }();
+  if (!ready) {
+    spdlog::error("a child could not be set up: {}", ready.error().message);
+    ::_exit(kExitFailed);
+  }
+  // Never back into the parent's code: its objects still stand here, with closed or reused descriptors.
+  ::_exit(child_main_(std::move(router), std::move(broker)));
+}
+
+Result<Children::Taken> Children::take(uint64_t owner) {
+  const auto is_free = [](const auto& entry) { return !entry.second.running && !entry.second.killed; };
+  auto found = std::find_if(children_.begin(), children_.end(), is_free);
+  if (found == children_.end()) {
+    OPENPCC_TRY(const uint64_t made, fork_one());
+    found = children_.find(made);
+  }
+  Child& child = found->second;
+  child.running = true;
+  child.owner = owner;
+  child.deadline = process::within(options_.time_limit);
+  ++running_;
+  return Taken{found->first, std::move(child.router), std::move(child.broker)};
+}
+
+void Children::kill(Child& child, Ending why) {
+  if (child.killed) return;
+  child.killed = why;
+  if (!child.running) ++dying_;
+  ::kill(child.pid, SIGKILL);  // not collected yet, so the pid is still this child's
+}
+
+void Children::kill(uint64_t id, uint64_t owner) {
+  const auto found = children_.find(id);
+  if (found != children_.end() && found->second.running && found->second.owner == owner) {
+    kill(found->second, Ending::kStopped);
+  }
+}
+
+void Children::kill_all_of(uint64_t owner) {
+  for (auto& [id, child] : children_) {
+    if (child.running && child.owner == owner) kill(child, Ending::kStopped);
+  }
+}
+
+void Children::kill_running() {
+  for (auto& [id, child] : children_) {
+    if (child.running) kill(child, Ending::kStopped);
+  }
+}
+
+void Children::kill_waiting() {
+  for (auto& [id, child] : children_) {
+    if (!child.running) kill(child, Ending::kStopped);
+  }
+}
+
+void Children::kill_overdue() {
+  const auto now = process::Clock::now();
+  for (auto& [id, child] : children_) {
+    if (child.killed || child.deadline > now) continue;
+    spdlog::warn("a request reached the time limit and is ended");
+    kill(child, Ending::kOvertime);
+  }
+}
+
+process::Deadline Children::next_deadline() const {
+  process::Deadline next = process::kForever;
+  if (waiting() < options_.pool) next = not_before_;
+  for (const auto& [id, child] : children_) {
+    if (!child.killed) next = std::min(next, child.deadline);
+  }
+  return next;
+}
+
+std::vector<Children::Ended> Children::reap() {
+  std::vector<Ended> ended;
+  for (auto it = children_.begin(); it != children_.end();) {
+    Child& child = it->second;
+    int status = 0;
+    if (::waitpid(child.pid, &status, WNOHANG) != child.pid) {
+      ++it;
+      continue;
+    }
+    const bool by_signal = WIFSIGNALED(status);
+    const int code = by_signal ? WTERMSIG(status) : WEXITSTATUS(status);
+    Ending ending = by_signal ? Ending::kCrashed : Ending::kExited;
+    if (by_signal && code == SIGXCPU) ending = Ending::kOvertime;
+    // It may have been quicker than the signal.
+    if (child.killed && by_signal && code == SIGKILL) ending = *child.killed;
+    if (ending == Ending::kCrashed && code == SIGSYS) {
+      spdlog::error("a child made a system call that the sandbox forbids, and was ended");
+    } else if (ending == Ending::kCrashed) {
+      spdlog::error("a child was ended by signal {}", code);
+    }
+    if (child.running) {
+      --running_;
+      ended.push_back({it->first, child.owner, ending, code});
+    } else if (child.killed) {
+      --dying_;
+    } else {
+      spdlog::error("a child ended before its request came ({} {})", by_signal ? "signal" : "exit", code);
+      not_before_ = process::within(kPauseAfterDeath);
+    }
+    slots_[child.slot] = false;
+    it = children_.erase(it);
+  }
+  return ended;
+}
+
+void Children::end_all() {
+  for (auto& [id, child] : children_) kill(child, Ending::kStopped);
+  for (auto& [id, child] : children_) ::waitpid(child.pid, nullptr, 0);
+  children_.clear();
+  running_ = dying_ = 0;
+}
+
+}  // namespace openpcc::worker
