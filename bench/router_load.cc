@@ -114,6 +114,7 @@ int run_load(const Load& load) {
   std::vector<Outcome> outcomes(static_cast<size_t>(load.connections));
   const auto begin = Clock::now();
   std::vector<std::thread> threads;
+  threads.reserve(outcomes.size());
   for (int i = 0; i < load.connections; ++i) {
     threads.emplace_back([&, i] { outcomes[static_cast<size_t>(i)] = drive(load, credits, i, load.connections); });
   }

@@ -30,8 +30,8 @@ Result<Bytes> read_all(const std::string& name) {
   if (!file) return fail(kUnreadable, shown + ": " + std::strerror(errno));
   Bytes bytes;
   std::vector<uint8_t> piece(size_t{1} << 16);
-  while (const size_t count = std::fread(piece.data(), 1, piece.size(), file.get())) {
-    append(bytes, ByteView(piece).first(count));
+  while (std::feof(file.get()) == 0 && std::ferror(file.get()) == 0) {
+    append(bytes, ByteView(piece).first(std::fread(piece.data(), 1, piece.size(), file.get())));
     if (bytes.size() > kMaxInput) return fail(kUnreadable, shown + ": more than 64 MiB, which no object has");
   }
   if (std::ferror(file.get()) != 0) return fail(kUnreadable, shown + ": " + std::strerror(errno));

@@ -196,7 +196,7 @@ std::optional<Problem> Walker::known(const Frame& frame, const Field& field, uin
       part.shape = Shape::kObject;
       break;
   }
-  Part* target = &out;
+  Part* target = nullptr;
   if (field.repeated) {
     target = out.find(field.name);
     if (target == nullptr) target = &out.set(list_part(field.name, content.at, 0));

@@ -15,7 +15,7 @@ namespace openpcc::inspect::protobuf {
 enum class Type { kBytes, kText, kInt32, kInt64, kUint32, kEvidenceType, kMessage };
 
 struct Message;
-struct Field {
+struct Field {  // NOLINT(clang-analyzer-optin.performance.Padding): in the order in which tables are read
   uint32_t number;
   std::string_view name;
   Type type;

@@ -47,7 +47,7 @@ void check(Registry& registry, int number, int status, Time at) {
 }
 
 // Registered and with three good checks, all before kNow.
-void make_healthy(Registry& registry, int number, std::vector<std::string> tags = {"llm"}) {
+void make_healthy(Registry& registry, int number, const std::vector<std::string>& tags = {"llm"}) {
   ASSERT_TRUE(registry.add_event(event(number, 0, info_of(number, tags)), kNow));
   for (int i = 3; i >= 1; --i) check(registry, number, 200, kNow - i * 1s);
 }
@@ -61,7 +61,7 @@ wire::ComputeRequestInfo candidates(std::initializer_list<int> numbers) {
 }
 
 // A random source that gives these 64-bit numbers, one a call.
-RandomSource numbers(std::vector<uint64_t> values) {
+RandomSource numbers(const std::vector<uint64_t>& values) {
   Bytes bytes;
   for (const uint64_t value : values) {
     for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<uint8_t>(value >> shift));

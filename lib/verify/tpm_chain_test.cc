@@ -40,16 +40,16 @@ void expect_refused(const std::vector<Row>& rows) {
 auto ak_without(uint32_t bit) {
   return EvidenceFaults{.ak = [bit](PublicArea& area) { area.attributes &= ~bit; }};
 }
-auto ak_rsa(std::function<void(RsaKey&)> change) {
+auto ak_rsa(const std::function<void(RsaKey&)>& change) {
   return EvidenceFaults{.ak = [change](PublicArea& area) { change(std::get<RsaKey>(area.key)); }};
 }
-auto rek_ecc(std::function<void(EccKey&)> change) {
+auto rek_ecc(const std::function<void(EccKey&)>& change) {
   return EvidenceFaults{.rek = [change](PublicArea& area) { change(std::get<EccKey>(area.key)); }};
 }
-auto quote_info(std::function<void(QuoteInfo&)> change) {
+auto quote_info(const std::function<void(QuoteInfo&)>& change) {
   return EvidenceFaults{.quote = [change](Attest& attest) { change(std::get<QuoteInfo>(attest.attested)); }};
 }
-auto creation_info(std::function<void(CreationInfo&)> change) {
+auto creation_info(const std::function<void(CreationInfo&)>& change) {
   return EvidenceFaults{.creation = [change](Attest& attest) { change(std::get<CreationInfo>(attest.attested)); }};
 }
 auto pieces(std::function<void(std::vector<evidence::Piece>&)> change) {

@@ -27,7 +27,7 @@ class WorkerForTesting {
   WorkerForTesting(const std::string& path, std::string engine, std::vector<std::string> models) {
     auto listener = process::listen_unix(path, ::geteuid());
     EXPECT_TRUE(listener) << listener.error().message;
-    thread_ = std::thread([listener = std::move(*listener), engine, models] {
+    thread_ = std::thread([listener = std::move(*listener), engine = std::move(engine), models = std::move(models)] {
       auto connection = process::accept_unix(listener.get(), within(seconds(5)));
       if (!connection) return;
       const auto ping = process::receive_message(connection->get(), worker::kMaxControlMessage, within(seconds(5)));

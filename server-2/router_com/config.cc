@@ -69,7 +69,7 @@ Status read_agent(const config::Section& root, const config::Section& agent, Age
   return {};
 }
 
-Result<Config> read(config::Section root) {
+Result<Config> read(const config::Section& root) {
   Config config;
   OPENPCC_TRY(config.run_as, root.get_string("run_as", ""));
   OPENPCC_TRY(config.log_level, root.get_string("log_level", "info"));
@@ -88,13 +88,13 @@ Result<Config> read(config::Section root) {
 }  // namespace
 
 Result<Config> load_config(const std::string& path) {
-  OPENPCC_TRY(config::Section root, config::load_file(path));
-  return read(std::move(root));
+  OPENPCC_TRY(const config::Section root, config::load_file(path));
+  return read(root);
 }
 
 Result<Config> parse_config(std::string_view yaml) {
-  OPENPCC_TRY(config::Section root, config::parse(yaml, "router_com.yaml"));
-  return read(std::move(root));
+  OPENPCC_TRY(const config::Section root, config::parse(yaml, "router_com.yaml"));
+  return read(root);
 }
 
 }  // namespace openpcc::router_com

@@ -88,7 +88,7 @@ Status read_children(const config::Section& root, Config& config) {
   return read_sandbox(root.section("sandbox"), config);
 }
 
-Result<Config> read(config::Section root) {
+Result<Config> read(const config::Section& root) {
   Config config;
   OPENPCC_TRY(config.run_as, root.get_string("run_as", ""));
   OPENPCC_TRY(config.log_level, root.get_string("log_level", "info"));
@@ -110,13 +110,13 @@ Result<Config> read(config::Section root) {
 }  // namespace
 
 Result<Config> load_config(const std::string& path) {
-  OPENPCC_TRY(config::Section root, config::load_file(path));
-  return read(std::move(root));
+  OPENPCC_TRY(const config::Section root, config::load_file(path));
+  return read(root);
 }
 
 Result<Config> parse_config(std::string_view yaml) {
-  OPENPCC_TRY(config::Section root, config::parse(yaml, "compute_worker.yaml"));
-  return read(std::move(root));
+  OPENPCC_TRY(const config::Section root, config::parse(yaml, "compute_worker.yaml"));
+  return read(root);
 }
 
 std::unique_ptr<engine::Engine> make_engine(const Config& config) {

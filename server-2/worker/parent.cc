@@ -22,6 +22,7 @@ constexpr auto kConnectPause = std::chrono::milliseconds(50);
 
 std::vector<std::string> names_of(const std::set<sandbox::Layer>& layers) {
   std::vector<std::string> names;
+  names.reserve(layers.size());
   for (const sandbox::Layer layer : layers) names.emplace_back(sandbox::name_of(layer));
   return names;
 }

@@ -59,7 +59,7 @@ int obedient_child(UniqueFd router, UniqueFd broker) {
 #endif
     }
     if (order == "crash") ::raise(SIGSEGV);
-    if (order.starts_with("exit ")) return std::atoi(order.c_str() + 5);
+    if (order.starts_with("exit ")) return std::stoi(order.substr(5));
     if (!process::send_message(router.get(), as_bytes(answer), within(1s))) return 7;
   }
 }
