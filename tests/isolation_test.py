@@ -19,6 +19,9 @@ from running import ANSWERED, BIN, FAILED, MODEL, Running
 from stack import UIDS, Stack, StackError
 
 
+POOL = 4  # children that wait, by default
+
+
 def status_of(pid: int) -> dict[str, str]:
     lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
     return dict(line.split(":", 1) for line in lines if ":" in line)
@@ -36,9 +39,36 @@ class IsolationTest(Running):
                            ("tpm_broker", "broker")):
             uids = set(status_of(self.pid(name))["Uid"].split())
             self.assertEqual(uids, {str(UIDS[user])}, name)
-            self.assertEqual(status_of(self.pid(name))["CapEff"].strip().strip("0"), "", f"{name} keeps no capability")
+            # compute_worker: CAP_KILL, CAP_SETGID, CAP_SETUID, for its children's user ids.
+            kept = "e0" if name == "compute_worker" else "0"
+            for which in ("CapEff", "CapPrm"):
+                self.assertEqual(int(status_of(self.pid(name))[which], 16), int(kept, 16), f"{which} of {name}")
             seen[name] = uids
         self.assertEqual(len({frozenset(u) for u in seen.values()}), 4)
+
+    def test_each_child_is_locked_down_before_its_request_comes(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root: two layers of the sandbox take it, and so does the look at a locked-down process")
+        self.wait_until(lambda: len(self.workers()) == POOL, "the pool is full")
+        users = set()
+        for pid in self.workers():
+            status = status_of(pid)
+            users.add(status["Uid"].strip())
+            self.assertEqual(len(set(status["Uid"].split() + status["Gid"].split())), 1, "real, effective, saved, of files")
+            self.assertEqual(status["Groups"].strip(), "")
+            for which in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                self.assertEqual(int(status[which], 16), 0, which)
+            self.assertEqual((status["NoNewPrivs"].strip(), status["Seccomp"].strip(), status["Threads"].strip()), ("1", "2", "1"))
+            self.assertNotEqual(os.readlink(f"/proc/{pid}/ns/net"), os.readlink("/proc/self/ns/net"))
+            descriptors = {fd: os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")}
+            self.assertEqual(len(descriptors), 5, descriptors)
+            self.assertEqual(sum(link.startswith("socket:") for link in descriptors.values()), 2, descriptors)
+            limits = {line[:26].strip(): line[26:].split() for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()}
+            for name in ("Max core file size", "Max file size"):
+                self.assertEqual(limits[name][:2], ["0", "0"], name)
+            for name in ("Max address space", "Max cpu time", "Max processes"):
+                self.assertNotEqual(limits[name][0], "unlimited", name)
+        self.assertEqual(len(users), POOL, "a user id for each")
 
     def test_the_broker_has_no_network(self):
         if os.geteuid() != 0:
@@ -88,17 +118,17 @@ class IsolationTest(Running):
         for _ in range(5):  # requests that stand half-way have their workers already
             connections.append(socket.create_connection(("127.0.0.1", self.stack.router_port)))
             connections[-1].sendall(head.encode() + sealed.body[:100])
-        self.wait_until(lambda: len(self.workers()) == 5, "five workers")
+        self.wait_until(lambda: len(self.workers()) == POOL + 5, "five workers, and the pool filled up again")
         uids = {status_of(pid)["Uid"].split()[0] for pid in self.workers()}
         self.assertTrue(os.geteuid() != 0 or "0" not in uids)
         connections.pop().close()
-        self.wait_until(lambda: len(self.workers()) == 4, "the worker of a client that hung up is gone", 1)
+        self.wait_until(lambda: len(self.workers()) == POOL + 4, "the worker of a client that hung up is gone", 1)
         for connection in connections:
             connection.sendall(sealed.body[100:])
             with connection, connection.makefile("rb") as answer:
                 self.assertIn(b" 200 ", answer.readline())
                 answer.read()
-        self.wait_until(lambda: self.workers() == set(), "every worker gone with its request")
+        self.wait_until(lambda: len(self.workers()) == POOL, "every worker gone with its request")
 
     def workers(self) -> set[int]:
         parent = self.pid("compute_worker")

@@ -19,6 +19,7 @@ using Json = nlohmann::json;
 struct State {
   std::vector<std::vector<sealed::Candidate>> sent;  // by seal_request: the client's end, by candidate
   std::vector<sealed::RequestOpener> received;       // by open_request: the node's end
+  std::vector<Bytes> known;  // by seal_request_seen, unwiped: a search of this process's memory must find these
 };
 
 // The answer's fields beside "id" and "ok".
@@ -29,6 +30,7 @@ void add_http_operations(Operations& operations);
 void add_sealed_operations(Operations& operations);
 void add_wire_operations(Operations& operations);
 void add_evidence_operations(Operations& operations);
+void add_secret_operations(Operations& operations);
 
 [[nodiscard]] Bytes bytes_of(const Json& hex);
 // A list of inputs that an operation is run on one after the other: those of "list", then "of" with one of the bits

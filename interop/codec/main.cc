@@ -53,6 +53,7 @@ int run() {
   add_sealed_operations(operations);
   add_wire_operations(operations);
   add_evidence_operations(operations);
+  add_secret_operations(operations);
   State state;
   std::string line;
   while (std::getline(std::cin, line)) {

@@ -17,6 +17,10 @@ namespace openpcc {
 // Overwrites the bytes in a way the compiler does not remove.
 void wipe(MutableByteView bytes);
 
+// Overwrites what functions that have returned left behind, also those of libraries: 32 KiB of the stack below the
+// caller, and the vector registers (x86-64), which memcpy uses. For processes that stay after they have held a secret.
+void wipe_traces();
+
 class SecretBytes {
  public:
   SecretBytes() = default;

@@ -63,5 +63,17 @@ TEST(WipedBytes, WipesMemoryThatGrowthLeavesBehind) {
   EXPECT_EQ(bytes.size(), 30000U);
 }
 
+TEST(Wipe, TracesGoFromTheVectorRegisters) {
+#ifndef __x86_64__
+  GTEST_SKIP() << "skipped: only done on x86-64";
+#else
+  uint64_t left = 1;
+  asm volatile("movq %0, %%xmm9" : : "r"(uint64_t{0x5eC4e75eC4e7}) : "xmm9");
+  wipe_traces();
+  asm volatile("movq %%xmm9, %0" : "=r"(left));
+  EXPECT_NE(left, uint64_t{0x5eC4e75eC4e7});
+#endif
+}
+
 }  // namespace
 }  // namespace openpcc

@@ -30,6 +30,14 @@ TSS2_RC submit(Command command) {
   return code;
 }
 
+// The library leaves the last response in its context, which lives as long as the connection, and on the stack.
+void wipe_response(TSS2_SYS_CONTEXT* sys) {
+  const uint8_t* response = nullptr;
+  size_t size = 0;
+  if (Tss2_Sys_GetRpBuffer(sys, &size, &response) == TSS2_RC_SUCCESS) wipe({const_cast<uint8_t*>(response), size});
+  wipe_traces();
+}
+
 class PolicySession {
  public:
   explicit PolicySession(TSS2_SYS_CONTEXT* sys) : sys_(sys) {}
@@ -107,6 +115,7 @@ Result<SecretBytes> Tpm::ecdh_zgen(uint32_t handle, const tpmwire::PcrValues& po
     out.size = 0;
     return Tss2_Sys_ECDH_ZGen(sys, handle, &authorization, &in, &out, &answered);
   });
+  wipe_response(sys);
   if (code == TSS2_RC_SUCCESS) session.release();
   const uint32_t error = tpm_error(code);
   if (error == TPM2_RC_ECC_POINT || error == TPM2_RC_CURVE || error == TPM2_RC_NO_RESULT) {

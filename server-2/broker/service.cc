@@ -133,7 +133,9 @@ Status Service::read_pair(Pair& pair) {
     spdlog::warn("a worker sent more than a point; its socket is closed");
     return {};
   }
-  return answer(pair);
+  const Status answered = answer(pair);
+  wipe_traces();  // this process stays
+  return answered;
 }
 
 Status Service::answer(Pair& pair) {

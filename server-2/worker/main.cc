@@ -15,6 +15,9 @@
 #include "process/user.h"
 #include "worker/child.h"
 #include "worker/config.h"
+#ifdef OPENPCC_LEAKY_FOR_TESTING
+#include "worker/leak_for_testing.h"
+#endif
 #include "worker/parent.h"
 #include "worker/warm_up.h"
 
@@ -97,7 +100,14 @@ Status run(const std::string& config_path) {
   if (config.badge_key.empty()) spdlog::info("no badge key is configured: requests need no badge");
 
   OPENPCC_TRY(const sandbox::Sandbox sandbox, make_sandbox(config));
+#ifdef OPENPCC_LEAKY_FOR_TESTING
+  spdlog::warn("THIS BUILD LEAKS WHAT IT IS TOLD: for tests alone");
+  const auto engine = leak::leaky(make_engine(config));
+  const AskBroker ask_broker = leak::leaky([](int broker, ByteView enc) { return broker::zgen_over(broker, enc); });
+#else
   const auto engine = make_engine(config);
+  const AskBroker ask_broker = [](int broker, ByteView enc) { return broker::zgen_over(broker, enc); };
+#endif
   const auto noop = engine::make_noop(config.model_names);
   spdlog::info("loading the engine {}", engine->name());
   OPENPCC_TRY_STATUS(load(*engine, config));
@@ -108,7 +118,7 @@ Status run(const std::string& config_path) {
       .badge_key = config.badge_key,
       .engine = engine.get(),
       .noop = noop.get(),
-      .ask_broker = [](int broker, ByteView enc) { return broker::zgen_over(broker, enc); },
+      .ask_broker = ask_broker,
       .receive_limit = config.receive_timeout,
   };
   const ParentOptions options{

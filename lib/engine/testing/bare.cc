@@ -17,20 +17,37 @@ double seconds(Clock::duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+using Model = std::unique_ptr<llama_model, void (*)(llama_model*)>;
+
+Model load(const std::string& path, bool vocabulary_only) {
+  llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
+  llama_backend_init();
+  llama_model_params params = llama_model_default_params();
+  params.load_mode = LLAMA_LOAD_MODE_NONE;
+  params.vocab_only = vocabulary_only;
+  Model model(llama_model_load_from_file(path.c_str(), params), llama_model_free);
+  if (!model) {
+    throw std::runtime_error("the bare library cannot load " + path);
+  }
+  return model;
+}
+
 }  // namespace
+
+std::vector<int32_t> tokens_of_bare_library(const std::string& model_path, const std::string& text) {
+  const Model model = load(model_path, true);
+  std::vector<int32_t> tokens(text.size() + 8);
+  const int32_t count =
+      llama_tokenize(llama_model_get_vocab(model.get()), text.data(), static_cast<int32_t>(text.size()), tokens.data(),
+                     static_cast<int32_t>(tokens.size()), false, false);
+  tokens.resize(static_cast<size_t>(std::max(count, 0)));
+  return tokens;
+}
 
 BareAnswer ask_bare_library(const std::string& model_path,
                             const std::vector<std::pair<std::string, std::string>>& messages, int max_tokens,
                             int threads) {
-  llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
-  llama_backend_init();
-  llama_model_params model_params = llama_model_default_params();
-  model_params.load_mode = LLAMA_LOAD_MODE_NONE;
-  const std::unique_ptr<llama_model, void (*)(llama_model*)> model(
-      llama_model_load_from_file(model_path.c_str(), model_params), llama_model_free);
-  if (!model) {
-    throw std::runtime_error("the bare library cannot load " + model_path);
-  }
+  const Model model = load(model_path, false);
   const llama_vocab* vocab = llama_model_get_vocab(model.get());
   llama_context_params params = llama_context_default_params();
   params.n_ctx = 2048;

@@ -22,4 +22,7 @@ BareAnswer ask_bare_library(const std::string& model_path,
                             const std::vector<std::pair<std::string, std::string>>& messages, int max_tokens,
                             int threads);
 
+// The tokens of a text, no special ones among them. Throws std::runtime_error.
+std::vector<int32_t> tokens_of_bare_library(const std::string& model_path, const std::string& text);
+
 }  // namespace openpcc::engine
