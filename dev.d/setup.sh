@@ -2,7 +2,7 @@
 
 packages_build=(ca-certificates git g++ make cmake ninja-build ccache pkg-config python3 python3-pip
   libssl-dev libboost-dev libprotobuf-dev protobuf-compiler libtss2-dev libtss2-tcti-swtpm0 libtss2-tcti-mssim0 libtss2-tcti-device0
-  nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libseccomp-dev
+  nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libspdlog-dev libseccomp-dev prometheus-cpp-dev
   libgtest-dev libgmock-dev swtpm iproute2 procps gdb)
 packages_lint=(clang-format-14)
 packages_clang=(clang-19 libclang-rt-19-dev clang-tidy-19)

@@ -65,6 +65,9 @@ int run(openpcc::router::Settings settings) {
   auto router = openpcc::router::Router::start(std::move(settings));
   if (!router) return say(kFailed, router.error().message);
   spdlog::info("listening on {}:{}; payments: none", address, (*router)->port());
+  if (const auto interval = openpcc::process::watchdog_interval()) {
+    (*router)->call_every(*interval, openpcc::process::notify_watchdog);
+  }
   if (const auto told = openpcc::process::notify_ready(); !told) spdlog::warn("{}", told.error().message);
 
   const auto first = wait_for_signal(*signals, openpcc::process::kForever);

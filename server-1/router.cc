@@ -42,6 +42,10 @@ Result<std::unique_ptr<Router>> Router::start(Settings settings) {
   return std::unique_ptr<Router>(new Router(std::move(impl)));
 }
 
+void Router::call_every(nanoseconds interval, std::function<void()> call) {
+  net::call_every(impl_->loops[0], interval, std::move(call));
+}
+
 bool Router::stop(nanoseconds limit) {
   impl_->checker->stop();
   return impl_->server->stop(limit);

@@ -16,6 +16,8 @@ class Router {
 
   // Takes no more connections and lets requests end for at most `limit`. True: nothing was cut off.
   bool stop(nanoseconds limit);
+  // Calls in these intervals from the loop that checks the nodes' health, while it turns.
+  void call_every(nanoseconds interval, std::function<void()> call);
   [[nodiscard]] uint16_t port() const;
   [[nodiscard]] node::Registry& registry();
 

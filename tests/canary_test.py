@@ -223,7 +223,7 @@ class CanaryTest(unittest.TestCase):
     def waits(pid: int) -> bool:
         """A child of the pool: it still has its socket to the broker, and has had no answer on it."""
         try:
-            return pathlib.Path(f"/proc/{pid}/wchan").exists() and len(os.listdir(f"/proc/{pid}/fd")) == 5 and \
+            return pathlib.Path(f"/proc/{pid}/wchan").exists() and len(os.listdir(f"/proc/{pid}/fd")) == 6 and \
                 pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13] == ["0", "0"]
         except OSError:
             return False

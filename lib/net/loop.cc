@@ -68,6 +68,21 @@ Task<void> Event::wait() {
   }
 }
 
+namespace {
+
+Task<void> keep_calling(Loop& loop, Clock::duration interval, std::function<void()> call) {
+  while (!loop.io.stopped()) {
+    call();
+    co_await sleep_for(loop, interval);
+  }
+}
+
+}  // namespace
+
+void call_every(Loop& loop, Clock::duration interval, std::function<void()> call) {
+  asio::co_spawn(loop.io.get_executor(), keep_calling(loop, interval, std::move(call)), asio::detached);
+}
+
 Task<void> sleep_for(Loop& loop, Clock::duration duration) {
   Timer timer(loop.io, duration);
   boost::system::error_code ignored;

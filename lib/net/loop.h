@@ -86,6 +86,9 @@ struct Loop {
 // Returns after that time, or at once when the loop stops.
 [[nodiscard]] Task<void> sleep_for(Loop& loop, Clock::duration duration);
 
+// Calls at once and then in these intervals, on the loop's thread, until the loop ends: a sign that it still turns.
+void call_every(Loop& loop, Clock::duration interval, std::function<void()> call);
+
 class Loops {
  public:
   // 0: as many as there are processors.

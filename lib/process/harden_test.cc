@@ -168,6 +168,27 @@ TEST(Notify, SaysReadyToItsSupervisor) {
   char text[32] = {};
   EXPECT_EQ(::recv(socket.get(), text, sizeof(text), MSG_DONTWAIT), 7);
   EXPECT_STREQ(text, "READY=1");
+
+  const auto with_watchdog = [&](const char* interval, const std::string& pid) {
+    return run_in_child([&] {
+      ::setenv("NOTIFY_SOCKET", path.c_str(), 1);
+      ::setenv("WATCHDOG_USEC", interval, 1);
+      ::setenv("WATCHDOG_PID", pid.empty() ? std::to_string(::getpid()).c_str() : pid.c_str(), 1);
+      Watchdog watchdog;
+      if (watchdog.next() == kForever) return 9;
+      watchdog.tick();
+      watchdog.tick();  // not due yet
+      const auto left = watchdog.next() - Clock::now();
+      return left > 5s && left <= 10s ? 0 : 1;
+    });
+  };
+  EXPECT_EQ(with_watchdog("20000000", ""), 0);
+  EXPECT_EQ(::recv(socket.get(), text, sizeof(text), MSG_DONTWAIT), 10);
+  EXPECT_EQ(std::string_view(text, 10), "WATCHDOG=1");
+  EXPECT_EQ(::recv(socket.get(), text, sizeof(text), MSG_DONTWAIT), -1);
+  for (const char* nonsense : {"", "0", "-1", "soon", "999999999999999999999"})
+    EXPECT_EQ(with_watchdog(nonsense, ""), 9);
+  EXPECT_EQ(with_watchdog("20000000", "1"), 9) << "another process is asked";
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ Result<Service> Service::create(process::UniqueFd listener, ServiceOptions optio
 }
 
 int Service::poll_timeout() const {
-  process::Deadline next = next_check_;
+  process::Deadline next = std::min(next_check_, watchdog_.next());
   for (const Pair& pair : pairs_) next = std::min(next, pair.deadline);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
   return static_cast<int>(std::clamp<int64_t>(left, 0, 60000));
@@ -48,6 +48,7 @@ int Service::poll_timeout() const {
 
 Status Service::run() {
   while (true) {
+    watchdog_.tick();
     std::vector<pollfd> waiting{{signals_.fd(), POLLIN, 0}, {listener_.get(), POLLIN, 0}};
     waiting.push_back({control_ ? control_.get() : -1, POLLIN, 0});
     constexpr size_t kFirstPair = 3;

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "broker/protocol.h"
+#include "process/notify.h"
 #include "process/signals.h"
 
 namespace openpcc::broker {
@@ -54,6 +55,7 @@ class Service {
   ServiceOptions options_;
   TpmAccess access_;
   process::SignalFd signals_;
+  process::Watchdog watchdog_;
   process::UniqueFd control_;
   std::list<Pair> pairs_;
   process::Deadline next_check_;

@@ -26,6 +26,15 @@ Status read_http(const config::Section& http, Config& config) {
   return {};
 }
 
+Status read_metrics(const config::Section& section, Config& config) {
+  net::ServerOptions options;
+  OPENPCC_TRY(options.address, section.get_string("address", "127.0.0.1"));
+  OPENPCC_TRY(const int64_t port, section.get_int("port", 0, 0, 65535));
+  options.port = static_cast<uint16_t>(port);
+  if (port != 0) config.metrics = std::move(options);
+  return {};
+}
+
 // Keys of the official program that have no meaning here: the TPM is not router_com's, and the worker is configured in
 // its own file. Their types are checked all the same.
 Status skip_official(const config::Section& root) {
@@ -74,6 +83,7 @@ Result<Config> read(const config::Section& root) {
   OPENPCC_TRY(config.run_as, root.get_string("run_as", ""));
   OPENPCC_TRY(config.log_level, root.get_string("log_level", "info"));
   OPENPCC_TRY_STATUS(read_http(root.section("http"), config));
+  OPENPCC_TRY_STATUS(read_metrics(root.section("metrics"), config));
   const config::Section evidence = root.section("evidence");
   OPENPCC_TRY(config.evidence_socket, evidence.get_string("socket", "/tmp/router.sock"));
   OPENPCC_TRY(config.evidence_timeout, evidence.get_duration("timeout", 60s));

@@ -24,6 +24,7 @@ struct Config {
   net::Clock::duration evidence_timeout{};
   std::string evidence_user;  // who may hand the evidence over, beside root; empty: our own
   std::string worker_socket;
+  std::optional<net::ServerOptions> metrics;  // nothing: no metrics are shown
   AgentConfig agent;
 };
 

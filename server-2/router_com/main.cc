@@ -24,6 +24,7 @@ namespace {
 
 constexpr auto kShutdownEventLimit = std::chrono::seconds(3);
 constexpr auto kWorkerLimit = std::chrono::minutes(2);  // compute_boot has seen it serve already
+constexpr auto kReadyPause = std::chrono::milliseconds(50);
 
 // Each connection takes a descriptor, and one more while its request runs.
 void allow_many_descriptors() {
@@ -48,12 +49,16 @@ bool run_on(net::Loop& loop, MakeTask make_task, net::Clock::duration limit) {
   return future.wait_for(limit) == std::future_status::ready;
 }
 
-// What the node's sandbox lacks is for its clients to know.
-Status add_sandbox_tags(const std::string& worker_socket, std::vector<std::string>& tags) {
-  const auto pong = worker::ping(worker_socket, process::within(kWorkerLimit));
-  if (!pong) return fail(pong.error().code, "compute_worker does not answer: " + pong.error().message);
-  for (const std::string& layer : pong->without) tags.push_back("sandbox-without=" + layer);
-  return {};
+// Until the worker has the TPM broker: a router that sent a request earlier would get an error. False: a signal came.
+Result<bool> wait_until_ready(const std::string& worker_socket, process::SignalFd& signals, worker::Pong& pong) {
+  for (bool said = false;; said = true) {
+    auto answer = worker::ping(worker_socket, process::within(kWorkerLimit));
+    if (!answer) return fail(answer.error().code, "compute_worker does not answer: " + answer.error().message);
+    pong = std::move(*answer);
+    if (pong.ready) return true;
+    if (!said) spdlog::info("waiting until the TPM broker is there");
+    if (process::wait_for(signals.fd(), POLLIN, process::within(kReadyPause))) return false;
+  }
 }
 
 Status serve(const Config& config, process::SignalFd& signals, process::UniqueFd evidence_listener, uid_t sender,
@@ -67,7 +72,12 @@ Status serve(const Config& config, process::SignalFd& signals, process::UniqueFd
   state.set_rek_point(std::move(evidence->rek_point));
 
   AgentConfig agent_config = config.agent;
-  OPENPCC_TRY_STATUS(add_sandbox_tags(config.worker_socket, agent_config.tags));
+  OPENPCC_TRY_STATUS(process::notify_ready());
+  worker::Pong pong;
+  OPENPCC_TRY(const bool ready, wait_until_ready(config.worker_socket, signals, pong));
+  if (!ready) return {};
+  // What the node's sandbox lacks is for its clients to know.
+  for (const std::string& layer : pong.without) agent_config.tags.push_back("sandbox-without=" + layer);
   Status created;
   run_on(
       loops[0],
@@ -83,7 +93,6 @@ Status serve(const Config& config, process::SignalFd& signals, process::UniqueFd
       net::Clock::duration::max() / 2);
   OPENPCC_TRY_STATUS(created);
   net::asio::co_spawn(loops[0].io.get_executor(), agent->run(), net::asio::detached);
-  OPENPCC_TRY_STATUS(process::notify_ready());
 
   OPENPCC_TRY_STATUS(process::wait_for(signals.fd(), POLLIN, process::kForever));
   spdlog::info("stopping");
@@ -104,16 +113,25 @@ Status run(const std::string& config_path) {
 
   // Destroyed in the opposite order: the server before the agent, both before the loops they live on.
   NodeState state;
+  Metrics metrics;
   net::Loops loops(config.threads);
   std::unique_ptr<Agent> agent;
   OPENPCC_TRY(process::UniqueFd evidence_listener, process::listen_unix(config.evidence_socket, sender));
   OPENPCC_TRY(const auto server, net::Server::listen(loops, config.http, [&](net::Loop& loop) {
-                return std::make_unique<NodeHandler>(loop, config.worker_socket, state);
+                return std::make_unique<NodeHandler>(loop, config.worker_socket, state, metrics);
               }));
+  std::unique_ptr<net::Server> metrics_server;
+  if (config.metrics) {
+    OPENPCC_TRY(metrics_server, net::Server::listen(loops, *config.metrics, [&](net::Loop& loop) {
+                  return std::make_unique<MetricsHandler>(loop, config.worker_socket, metrics);
+                }));
+  }
   OPENPCC_TRY_STATUS(process::become(user));
   OPENPCC_TRY_STATUS(process::harden_process());
   if (user.uid == 0) spdlog::warn("running as root: no run_as is configured");
   loops.start();
+  if (const auto interval = process::watchdog_interval())
+    net::call_every(loops[0], *interval, process::notify_watchdog);
   spdlog::info("listening on {}:{} as {}, waiting for the evidence at {}", config.http.address, server->port(),
                user.name, config.evidence_socket);
 
@@ -121,6 +139,7 @@ Status run(const std::string& config_path) {
   if (!server->stop(served ? config.shutdown_timeout : net::Clock::duration::zero())) {
     spdlog::warn("requests were still running and are cut");
   }
+  if (metrics_server) (void)metrics_server->stop(net::Clock::duration::zero());
   loops.stop();
   return served;
 }

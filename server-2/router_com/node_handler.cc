@@ -56,12 +56,20 @@ std::string_view path_of(const net::RequestHead& head) {
 
 }  // namespace
 
-net::Task<net::Reply> NodeHandler::health() {
+// /_health is the official question, which routers ask: a node that answers no is out until its next heartbeat.
+// /_health/ready also wants the TPM broker, which may be away for a moment. Whether this process lives is a third
+// question, which whoever restarts it asks: /_health/live.
+net::Task<net::Reply> NodeHandler::health(bool with_tpm) {
   std::string_view state = "Healthy";
   if (state_.rek_point().empty()) {
     state = "WaitingForEvidence";
-  } else if (!co_await link_.ping(kHealthLimit)) {
-    state = "WorkerUnavailable";
+  } else {
+    const auto pong = co_await link_.ping(kHealthLimit);
+    if (!pong) {
+      state = "WorkerUnavailable";
+    } else if (with_tpm && !pong->ready) {
+      state = "TpmUnavailable";
+    }
   }
   co_return health_reply(state);
 }
@@ -75,12 +83,14 @@ net::Task<void> NodeHandler::generate(net::Exchange& exchange) {
   }
   auto request = check(exchange.request().fields);
   if (!request) {
+    metrics_.begun();
+    metrics_.ended(Outcome::kRefused, net::Clock::duration::zero());
     const net::Reply reply = net::protobuf_error(400, request.error());
     (void)co_await exchange.respond(reply);
     co_return;
   }
   request->rek_point = std::move(rek_point);
-  co_await relay(loop_, exchange, link_, std::move(*request));
+  co_await relay(loop_, exchange, link_, metrics_, std::move(*request));
 }
 
 net::Task<void> NodeHandler::handle(net::Exchange& exchange) {
@@ -91,9 +101,11 @@ net::Task<void> NodeHandler::handle(net::Exchange& exchange) {
     co_return;
   }
   if (head.method == "POST") co_return co_await generate(exchange);
-  const bool is_health = path_of(head) == "/_health";
+  const bool is_live = path_of(head) == "/_health/live", is_ready = path_of(head) == "/_health/ready";
+  const bool is_health = is_live || is_ready || path_of(head) == "/_health";
   if (is_health && (head.method == "GET" || head.method == "HEAD")) {
-    const net::Reply reply = co_await health();
+    net::Reply reply = health_reply("Healthy");
+    if (!is_live) reply = co_await health(is_ready);
     (void)co_await exchange.respond(reply);
     co_return;
   }

@@ -1,10 +1,11 @@
-// node_handler.h - router_com's HTTP interface: health, ping, and sealed requests (PROTOCOL H.9).
+// node_handler.h - router_com's HTTP interface: health (ready, live), ping, and sealed requests (PROTOCOL H.9).
 // Source: confidentcompute routercom/service.go, serve.go, healthcheck.go.
 #pragma once
 
 #include <mutex>
 
 #include "net/server.h"
+#include "router_com/metrics.h"
 #include "router_com/node_evidence.h"
 #include "router_com/worker_link.h"
 
@@ -30,18 +31,19 @@ class NodeState {
 
 class NodeHandler : public net::Handler {
  public:
-  NodeHandler(net::Loop& loop, const std::string& worker_socket, const NodeState& state)
-      : loop_(loop), link_(loop, worker_socket), state_(state) {}
+  NodeHandler(net::Loop& loop, const std::string& worker_socket, const NodeState& state, Metrics& metrics)
+      : loop_(loop), link_(loop, worker_socket), state_(state), metrics_(metrics) {}
 
   net::Task<void> handle(net::Exchange& exchange) override;
 
  private:
-  net::Task<net::Reply> health();
+  net::Task<net::Reply> health(bool with_tpm);
   net::Task<void> generate(net::Exchange& exchange);
 
   net::Loop& loop_;
   WorkerLink link_;
   const NodeState& state_;
+  Metrics& metrics_;
 };
 
 }  // namespace openpcc::router_com

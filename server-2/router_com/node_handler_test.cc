@@ -76,14 +76,19 @@ class NodeHandlerTest : public ::testing::Test {
     net::ServerOptions options;
     options.address = "127.0.0.1";
     server_ = net::Server::listen(loops_, options, [&](net::Loop& loop) {
-                return std::make_unique<NodeHandler>(loop, path(), state_);
+                return std::make_unique<NodeHandler>(loop, path(), state_, metrics_);
               }).value();
+    metrics_server_ = net::Server::listen(loops_, options, [&](net::Loop& loop) {
+                        return std::make_unique<MetricsHandler>(loop, path(), metrics_);
+                      }).value();
     loops_.start();
   }
   void TearDown() override {
     if (server_) server_->stop(0s);
+    if (metrics_server_) metrics_server_->stop(0s);
     loops_.stop();
     server_.reset();
+    metrics_server_.reset();
   }
   [[nodiscard]] std::string path() const { return directory_.file("w"); }
   [[nodiscard]] net::RawPeer connect() const { return net::RawPeer::connect(server_->port()); }
@@ -95,9 +100,23 @@ class NodeHandlerTest : public ::testing::Test {
 
   process::TemporaryDirectory directory_;
   std::unique_ptr<StubWorker> worker_;
+  // As text, once it holds `wanted`: a request's end is counted just after its answer.
+  [[nodiscard]] std::string metrics(std::string_view wanted) const {
+    std::string answer;
+    for (int i = 0; i < 500 && answer.find(wanted) == std::string::npos; ++i) {
+      if (i > 0) ::usleep(10'000);
+      net::RawPeer peer = net::RawPeer::connect(metrics_server_->port());
+      peer.send("GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+      answer = peer.read_to_end();
+    }
+    return answer;
+  }
+
   NodeState state_;
+  Metrics metrics_;
   net::Loops loops_{1};
   std::unique_ptr<net::Server> server_;
+  std::unique_ptr<net::Server> metrics_server_;
 };
 
 std::string get(const std::string& path, const std::string& fields = "") {
@@ -163,6 +182,54 @@ TEST_F(NodeHandlerTest, IsNotHealthyWithoutEvidenceOrWorker) {
   worker_ = std::make_unique<StubWorker>(path(), echo);
   EXPECT_TRUE(talk(get("/_health")).starts_with("HTTP/1.1 200 ")) << "it connects again";
   EXPECT_TRUE(talk(post("x")).starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(NodeHandlerTest, LivenessAndReadinessAreApart) {
+  start();
+  EXPECT_TRUE(talk(get("/_health/ready")).starts_with("HTTP/1.1 200 "));
+  worker_->ready = false;
+  const std::string answer = talk(get("/_health/ready"));
+  EXPECT_TRUE(answer.starts_with("HTTP/1.1 503 ")) << answer;
+  EXPECT_TRUE(has(answer, "TpmUnavailable")) << answer;
+  EXPECT_TRUE(talk(get("/_health")).starts_with("HTTP/1.1 200 ")) << "the router keeps it";
+  EXPECT_TRUE(talk(get("/_health/live")).starts_with("HTTP/1.1 200 "));
+  worker_.reset();
+  EXPECT_TRUE(has(talk(get("/_health/ready")), "WorkerUnavailable"));
+  state_.set_rek_point({});
+  EXPECT_TRUE(has(talk(get("/_health/ready")), "WaitingForEvidence"));
+  EXPECT_TRUE(talk(get("/_health/live")).starts_with("HTTP/1.1 200 "));
+}
+
+TEST_F(NodeHandlerTest, MetricsCountOutcomesAndHoldNothingOfARequest) {
+  start();
+  const std::string secret = "canary-of-the-body";
+  EXPECT_TRUE(talk(post(secret)).starts_with("HTTP/1.1 200 "));
+  EXPECT_TRUE(talk(post(secret, {.amount = "0"})).starts_with("HTTP/1.1 400 "));
+  worker_->busy = true;
+  EXPECT_TRUE(talk(post(secret)).starts_with("HTTP/1.1 503 "));
+  worker_->busy = false;
+  worker_->fails = true;
+  EXPECT_TRUE(talk(post(secret)).starts_with("HTTP/1.1 500 "));
+  const std::string text = metrics("openpcc_node_requests_total{outcome=\"failed\"} 1");
+  for (const char* line :
+       {"openpcc_node_requests_total{outcome=\"answered\"} 1", "openpcc_node_requests_total{outcome=\"refused\"} 1",
+        "openpcc_node_requests_total{outcome=\"busy\"} 1", "openpcc_node_requests_total{outcome=\"cut\"} 0",
+        "openpcc_node_first_byte_seconds_count 1", "openpcc_node_requests_running 0"}) {
+    EXPECT_TRUE(has(text, line)) << line << "\n" << text;
+  }
+  EXPECT_FALSE(has(text, secret));
+  worker_.reset();
+  EXPECT_TRUE(has(metrics("requests_running 0"), "outcome=\"answered\"} 1")) << "without the worker, too";
+  net::RawPeer peer = net::RawPeer::connect(metrics_server_->port());
+  peer.send("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_TRUE(peer.read_to_end().starts_with("HTTP/1.1 404 "));
+  EXPECT_TRUE(talk(get("/metrics")).starts_with("HTTP/1.1 405 ")) << "not where requests come in";
+}
+
+// The stub serves one connection at a time: here it is the metrics'.
+TEST_F(NodeHandlerTest, TheWorkersMetricsAreShownWithItsOwn) {
+  start();
+  EXPECT_TRUE(has(metrics("stub_metric 1"), "openpcc_node_requests_running 0"));
 }
 
 TEST_F(NodeHandlerTest, OtherMethodsAreRefused) {

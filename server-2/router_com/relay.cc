@@ -86,15 +86,18 @@ class OutputCollector : public wire::WorkerOutputReader::Handler {
 
 class Relay {
  public:
-  Relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, StartedWorker worker)
+  Relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, Metrics& metrics, net::Clock::time_point begin,
+        StartedWorker worker)
       : loop_(loop),
         exchange_(exchange),
         link_(link),
+        metrics_(metrics),
+        begin_(begin),
         id_(worker.id),
         socket_(loop.io, net::asio::local::stream_protocol(), worker.socket.release()),
         upload_done_(loop.io) {}
 
-  net::Task<void> run(const RelayRequest& request);
+  net::Task<Outcome> run(const RelayRequest& request);
 
  private:
   static net::Task<void> upload_in_background(Relay& relay);
@@ -103,7 +106,7 @@ class Relay {
   net::Task<bool> write(ByteView bytes);
   net::Task<void> download();
   net::Task<bool> pass_on(OutputCollector& output);
-  net::Task<void> no_answer();
+  net::Task<Outcome> no_answer();
   net::Task<void> stop_upload();
   void lose_client();
   void close_worker();
@@ -111,6 +114,8 @@ class Relay {
   net::Loop& loop_;
   net::Exchange& exchange_;
   WorkerLink& link_;
+  Metrics& metrics_;
+  net::Clock::time_point begin_;
   uint64_t id_;
   net::LocalSocket socket_;
   net::Event upload_done_;
@@ -195,6 +200,7 @@ net::Task<bool> Relay::pass_on(OutputCollector& output) {
   if (output.header) {
     const net::ResponseHead head = answer_head(output.header->media_type);
     output.header.reset();
+    metrics_.first_byte(net::Clock::now() - begin_);
     if (!uploaded_) {
       // An answer before the end of the question: the rest of it is not wanted.
       co_await stop_upload();
@@ -228,17 +234,19 @@ net::Task<void> Relay::download() {
 }
 
 // The worker ended before its answer began.
-net::Task<void> Relay::no_answer() {
+net::Task<Outcome> Relay::no_answer() {
   const auto how = co_await link_.ended(id_, kEndLimit);
-  if (client_gone_) co_return;
+  if (client_gone_) co_return Outcome::kClientGone;
   const std::string words = how ? words_for(*how) : how.error().message;
   spdlog::log(how && how->code == worker::kExitNotDecrypted ? spdlog::level::debug : spdlog::level::err,
               "a worker ended without an answer ({})", words);
   const net::Reply reply = how ? reply_to_end(*how) : failure_reply();
+  const Outcome outcome = reply.status == 400 ? Outcome::kRefused : Outcome::kFailed;
   (void)co_await exchange_.respond(reply);
+  co_return outcome;
 }
 
-net::Task<void> Relay::run(const RelayRequest& request) {
+net::Task<Outcome> Relay::run(const RelayRequest& request) {
   const Bytes head = head_message(request);
   if (co_await send_message(head)) {
     net::asio::co_spawn(loop_.io.get_executor(), upload_in_background(*this), net::asio::detached);
@@ -247,30 +255,58 @@ net::Task<void> Relay::run(const RelayRequest& request) {
     upload_done_.set();
   }
   co_await stop_upload();  // nothing may use the exchange behind the answer
-  if (finished_) co_return link_.forget(id_);
+  if (finished_) {
+    link_.forget(id_);
+    co_return Outcome::kAnswered;
+  }
   if (!exchange_.started() && !client_gone_) co_return co_await no_answer();
   if (!client_gone_) spdlog::error("a worker's answer broke off");
   exchange_.abandon();
+  const Outcome outcome = client_gone_ ? Outcome::kClientGone : Outcome::kCut;
   close_worker();
+  co_return outcome;
 }
 
-}  // namespace
-
-net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, RelayRequest request) {
+net::Task<Outcome> relay_one(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, Metrics& metrics,
+                             const RelayRequest& request) {
+  const auto begin = net::Clock::now();
   auto worker = co_await link.start();
   if (!worker && worker.error().code == kBusy) {
     const net::Reply reply = net::protobuf_error(503, "all workers are busy");
     (void)co_await exchange.respond(reply, retry_soon());
-    co_return;
+    co_return Outcome::kNoneFree;
   }
   if (!worker) {
     spdlog::error("{}", worker.error().message);
     const net::Reply reply = failure_reply();
     (void)co_await exchange.respond(reply);
-    co_return;
+    co_return Outcome::kFailed;
   }
-  Relay one(loop, exchange, link, std::move(*worker));
-  co_await one.run(request);
+  Relay one(loop, exchange, link, metrics, begin, std::move(*worker));
+  const Outcome outcome = co_await one.run(request);
+  co_return outcome;
+}
+
+// Counted also when the loop ends in mid-request and destroys the coroutine.
+class Counted {
+ public:
+  explicit Counted(Metrics& metrics) : metrics_(metrics) { metrics_.begun(); }
+  ~Counted() { metrics_.ended(outcome, net::Clock::now() - begin_); }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  Outcome outcome = Outcome::kCut;
+
+ private:
+  Metrics& metrics_;
+  net::Clock::time_point begin_ = net::Clock::now();
+};
+
+}  // namespace
+
+net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, Metrics& metrics,
+                      RelayRequest request) {
+  Counted counted(metrics);
+  counted.outcome = co_await relay_one(loop, exchange, link, metrics, request);
 }
 
 }  // namespace openpcc::router_com

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "net/server.h"
+#include "router_com/metrics.h"
 #include "router_com/worker_link.h"
 
 namespace openpcc::router_com {
@@ -17,6 +18,7 @@ struct RelayRequest {
 
 // Answers the exchange, or abandons it where an answer was begun and cannot be finished. A client that goes away ends
 // the worker.
-[[nodiscard]] net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, RelayRequest request);
+[[nodiscard]] net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, Metrics& metrics,
+                                    RelayRequest request);
 
 }  // namespace openpcc::router_com

@@ -32,6 +32,7 @@ class StubWorker {
 
   std::atomic<bool> busy = false;
   std::atomic<bool> fails = false;
+  std::atomic<bool> ready = true;
   std::atomic<int> started = 0;
   std::atomic<int> stopped = 0;
   std::atomic<bool> stopping = false;
@@ -55,7 +56,11 @@ class StubWorker {
       if (!message && message.error().code == process::kTimeout) continue;
       if (!message) return;
       const auto control = worker::parse_control(message->body).value();
-      if (control.type == Type::kPing) send(connection, {.type = Type::kPong, .tag = control.tag, .engine = "stub"});
+      if (control.type == Type::kPing)
+        send(connection, {.type = Type::kPong, .tag = control.tag, .engine = "stub", .ready = ready});
+      if (control.type == Type::kMetrics) {
+        send(connection, {.type = Type::kMetricsText, .tag = control.tag, .text = "stub_metric 1\n"});
+      }
       if (control.type == Type::kStop) stop(control.child);
       if (control.type == Type::kStart) start(connection, control.tag);
     }

@@ -170,4 +170,10 @@ net::Task<Result<worker::ControlMessage>> WorkerLink::ping(net::Clock::duration 
   co_return std::move(*waiting->answer);
 }
 
+net::Task<Result<std::string>> WorkerLink::metrics(net::Clock::duration limit) {
+  OPENPCC_CO_TRY(const auto waiting, co_await ask(worker::ControlType::kMetrics, limit));
+  if (waiting->answer->type != worker::ControlType::kMetricsText) co_return fail(kNoWorker, "no metrics");
+  co_return std::move(waiting->answer->text);
+}
+
 }  // namespace openpcc::router_com

@@ -41,6 +41,8 @@ class WorkerLink {
   [[nodiscard]] net::Task<Result<HowEnded>> ended(uint64_t id, net::Clock::duration limit);
   // What the worker says of itself: a kPong.
   [[nodiscard]] net::Task<Result<worker::ControlMessage>> ping(net::Clock::duration limit);
+  // Its metrics, as text for Prometheus.
+  [[nodiscard]] net::Task<Result<std::string>> metrics(net::Clock::duration limit);
 
  private:
   struct Connection;

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
+
 #include "broker/protocol.h"
 #include "process/message.h"
 #include "sealed/request_message.h"
@@ -36,8 +38,8 @@ class OpenedRequest : public bhttp::Handler {
 
 class RequestServer {
  public:
-  RequestServer(const ChildOptions& options, int router, int broker)
-      : options_(options), router_(router), broker_(broker) {}
+  RequestServer(const ChildOptions& options, const ChildEnds& ends)
+      : options_(options), router_(ends.router.get()), broker_(ends.broker.get()), report_pipe_(ends.report.get()) {}
   int run();
 
  private:
@@ -45,15 +47,26 @@ class RequestServer {
   Checked<ValidBody> validate();
   Status refuse(SealedAnswer& answer, const Refusal& refusal);
   Status answer(const sealed::RequestReader& reader);
+  void report(const SealedAnswer& answer, process::Clock::time_point start, const std::optional<TokenCounts>& counts);
   Result<std::optional<TokenCounts>> run_engine(SealedAnswer& answer, const ValidBody& body);
 
   const ChildOptions& options_;
   int router_;
   int broker_;
+  int report_pipe_;
+  Report report_;
   int64_t credit_amount_ = 0;
   OpenedRequest request_;
   std::string read_error_;
 };
+
+uint32_t microseconds(process::Clock::duration time) {
+  const auto count = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+  return static_cast<uint32_t>(std::clamp<int64_t>(count, 0, UINT32_MAX));
+}
+uint32_t microseconds_since(process::Clock::time_point start) {
+  return microseconds(process::Clock::now() - start);
+}
 
 bool came_from_sender(ErrorCode code) {
   return code == broker::kBadPoint || code.name.starts_with("sealed.") || code.name.starts_with("bhttp.");
@@ -112,8 +125,23 @@ Result<std::optional<TokenCounts>> RequestServer::run_engine(SealedAnswer& answe
   return TokenCounts{usage->input_tokens, usage->output_tokens};
 }
 
+void RequestServer::report(const SealedAnswer& answer, process::Clock::time_point start,
+                           const std::optional<TokenCounts>& counts) {
+  if (const auto first = answer.first_content()) {
+    report_.first_content_us = microseconds(*first - start);
+    report_.answer_us = microseconds_since(*first);
+  }
+  if (counts) {
+    const auto capped = [](int64_t count) { return static_cast<uint32_t>(std::clamp<int64_t>(count, 0, UINT32_MAX)); };
+    report_.input_tokens = capped(counts->input);
+    report_.output_tokens = capped(counts->output);
+  }
+  write_report(report_pipe_, report_);
+}
+
 Status RequestServer::answer(const sealed::RequestReader& reader) {
-  SealedAnswer answer(reader.opener(), router_);
+  const auto start = process::Clock::now();
+  SealedAnswer answer(reader.opener(), router_, options_.min_flush_interval);
   const auto body = request_.head ? validate() : worker::refuse("ErrBodyTooLarge", "body exceeds max size");
   std::optional<TokenCounts> counts;
   if (body) {
@@ -122,6 +150,7 @@ Status RequestServer::answer(const sealed::RequestReader& reader) {
     OPENPCC_TRY_STATUS(refuse(answer, body.error()));
   }
   OPENPCC_TRY_STATUS(answer.finish());
+  report(answer, start, counts);
   const auto refund = refund_for(answer.status(), counts, credit_amount_);
   // The answer is whole, and stays so without it.
   if (!refund) spdlog::error("no refund ({}): {}", refund.error().code.name, refund.error().message);
@@ -139,7 +168,12 @@ int RequestServer::run() {
     return kExitFailed;
   }
   credit_amount_ = head->credit_amount;
-  const auto dh = [&](ByteView enc) { return options_.ask_broker(broker_, enc); };
+  const auto dh = [&](ByteView enc) {
+    const auto asked = process::Clock::now();
+    auto shared = options_.ask_broker(broker_, enc);
+    report_.tpm_us = microseconds_since(asked);
+    return shared;
+  };
   auto reader = sealed::RequestReader::create(head->media_type, head->encapsulated_key, head->rek_point, dh, request_);
   if (!reader) {
     if (came_from_sender(reader.error().code)) return kExitNotDecrypted;
@@ -166,9 +200,10 @@ int RequestServer::run() {
 
 }  // namespace
 
-int serve_one_request(const ChildOptions& options, process::UniqueFd router, process::UniqueFd broker) {
+int serve_one_request(const ChildOptions& options, ChildEnds ends) {
+  const ChildEnds kept = std::move(ends);
   try {
-    return RequestServer(options, router.get(), broker.get()).run();
+    return RequestServer(options, kept).run();
   } catch (const std::bad_alloc&) {
     spdlog::error("a request needed more memory than a child may have");
     return kExitNoMemory;

@@ -10,7 +10,7 @@
 #include "base/secret_bytes.h"
 #include "engine/engine.h"
 #include "process/fd.h"
-#include "worker/protocol.h"
+#include "worker/children.h"
 
 namespace openpcc::worker {
 
@@ -24,9 +24,10 @@ struct ChildOptions {
   engine::Engine* noop = nullptr;  // answers what X-Confsec-Exec asks for
   AskBroker ask_broker;
   process::Clock::duration receive_limit = std::chrono::minutes(1);  // for the whole request to arrive
+  process::Clock::duration min_flush_interval{};                     // see SealedAnswer
 };
 
 // The exit status (protocol.h). Does not throw.
-[[nodiscard]] int serve_one_request(const ChildOptions& options, process::UniqueFd router, process::UniqueFd broker);
+[[nodiscard]] int serve_one_request(const ChildOptions& options, ChildEnds ends);
 
 }  // namespace openpcc::worker

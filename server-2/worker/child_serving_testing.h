@@ -23,7 +23,8 @@ inline Result<std::optional<engine::Usage>> say_hello(const engine::Request& req
 
 // Runs a real child process on the request.
 inline Answered serve(const SealedForTest& request, LambdaEngine::Handle handle = say_hello, Bytes badge_key = {},
-                      const BrokerPart& broker_part = answer_as_broker) {
+                      const BrokerPart& broker_part = answer_as_broker,
+                      process::Clock::duration min_flush_interval = {}) {
   auto router = process::socket_pair(), broker = process::socket_pair();
   const pid_t child = ::fork();
   if (child == 0) {
@@ -36,8 +37,9 @@ inline Answered serve(const SealedForTest& request, LambdaEngine::Handle handle 
                                .engine = &engine,
                                .noop = noop.get(),
                                .ask_broker = [](int fd, ByteView enc) { return broker::zgen_over(fd, enc); },
-                               .receive_limit = std::chrono::seconds(5)};
-    ::_exit(serve_one_request(options, std::move(router->second), std::move(broker->second)));
+                               .receive_limit = std::chrono::seconds(5),
+                               .min_flush_interval = min_flush_interval};
+    ::_exit(serve_one_request(options, {std::move(router->second), std::move(broker->second), {}}));
   }
   router->second.reset();
   broker->second.reset();

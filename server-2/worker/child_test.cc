@@ -172,7 +172,7 @@ TEST(Child, AReaderThatIsGoneEndsIt) {
         .models = {"m"}, .badge_key = {}, .engine = &engine, .noop = &engine, .ask_broker = [](int fd, ByteView enc) {
           return broker::zgen_over(fd, enc);
         }};
-    ::_exit(serve_one_request(options, std::move(router->second), std::move(broker->second)));
+    ::_exit(serve_one_request(options, {std::move(router->second), std::move(broker->second), {}}));
   }
   router->second.reset();
   std::thread broker_thread([&] { answer_as_broker(broker->first.get()); });
@@ -185,6 +185,41 @@ TEST(Child, AReaderThatIsGoneEndsIt) {
   int status = 0;
   EXPECT_EQ(::waitpid(child, &status, 0), child);
   EXPECT_EQ(WEXITSTATUS(status), kExitFailed);
+}
+
+TEST(Child, WithAFlushIntervalTokensGoOutTogether) {
+  const auto stream = [](const engine::Request&, engine::ResponseSink& sink) -> Result<std::optional<engine::Usage>> {
+    OPENPCC_TRY_STATUS(sink.head(200, {}, std::nullopt));
+    for (int i = 0; i < 60; ++i) {
+      OPENPCC_TRY_STATUS(sink.content(as_bytes("token " + std::to_string(i) + "\n")));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return engine::Usage{.input_tokens = 1, .output_tokens = 60};
+  };
+  const auto request = seal_for_test(chat_head(), chat_body("x", true));
+  const auto at_once = serve(request, stream);
+  const auto grouped = serve(request, stream, {}, answer_as_broker, std::chrono::milliseconds(100));
+  for (const Answered* answered : {&at_once, &grouped}) {
+    EXPECT_EQ(answered->exit, 0);
+    ASSERT_TRUE(answered->opened.has_value()) << answered->opened.error().message;
+    EXPECT_TRUE(answered->footer);
+  }
+  EXPECT_EQ(grouped.content, at_once.content);
+  EXPECT_GE(at_once.frames, 60U);
+  EXPECT_LE(grouped.frames, 20U) << "300 ms are three or four intervals";
+}
+
+TEST(Child, ABrokenAnswerEndsItsFlusherToo) {
+  const auto fail_late = [](const engine::Request&,
+                            engine::ResponseSink& sink) -> Result<std::optional<engine::Usage>> {
+    OPENPCC_TRY_STATUS(sink.head(200, {}, std::nullopt));
+    OPENPCC_TRY_STATUS(sink.content(as_bytes("some")));
+    return fail(engine::kBroken, "for the test");
+  };
+  const auto answered = serve(seal_for_test(chat_head(), chat_body("x", true)), fail_late, {}, answer_as_broker,
+                              std::chrono::seconds(10));
+  EXPECT_EQ(answered.exit, kExitFailed);
+  EXPECT_FALSE(answered.opened.has_value());
 }
 
 }  // namespace

@@ -53,6 +53,8 @@ Result<uint64_t> Children::fork_one() {
   if (free == slots_.end()) return fail(process::kSystem, "children that were killed are not gone yet");
   OPENPCC_TRY(auto router, process::socket_pair());
   OPENPCC_TRY(auto broker, process::socket_pair());
+  OPENPCC_TRY(auto report, report_pipe());
+  const auto start = process::Clock::now();
   const auto slot = static_cast<size_t>(free - slots_.begin());
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
@@ -61,8 +63,10 @@ Result<uint64_t> Children::fork_one() {
     uint64_t canary = 0;
     if (!system_random({reinterpret_cast<uint8_t*>(&canary), sizeof canary})) ::_exit(kExitFailed);
     renew_stack_canary(canary);
-    be_child(parent, options_.first_uid + static_cast<uid_t>(slot), std::move(router.second), std::move(broker.second));
+    be_child(parent, options_.first_uid + static_cast<uid_t>(slot),
+             {std::move(router.second), std::move(broker.second), std::move(report.second)});
   }
+  options_.on_made(process::Clock::now() - start);
   *free = true;
   const uint64_t id = next_id_++;
   Child& child = children_[id];
@@ -70,13 +74,14 @@ Result<uint64_t> Children::fork_one() {
   child.slot = slot;
   child.router = std::move(router.first);
   child.broker = std::move(broker.first);
+  child.report = std::move(report.first);
   return id;
 }
 
-void Children::be_child(pid_t parent, uid_t uid, process::UniqueFd router, process::UniqueFd broker) {
+void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends) {
   process::restore_signals();
   const auto ready = [&]() -> Status {
-    std::vector<int> keep = {router.get(), broker.get()};
+    std::vector<int> keep = {ends.router.get(), ends.broker.get(), ends.report.get()};
     OPENPCC_TRY_STATUS(process::close_all_but(keep));
     if (options_.prepare) {
       OPENPCC_TRY_STATUS(options_.prepare());
@@ -89,7 +94,7 @@ void Children::be_child(pid_t parent, uid_t uid, process::UniqueFd router, proce
     ::_exit(kExitFailed);
   }
   // Never back into the parent's code: its objects still stand here, with closed or reused descriptors.
-  ::_exit(child_main_(std::move(router), std::move(broker)));
+  ::_exit(child_main_(std::move(ends)));
 }
 
 Result<Children::Taken> Children::take(uint64_t owner) {
@@ -179,7 +184,7 @@ std::vector<Children::Ended> Children::reap() {
     }
     if (child.running) {
       --running_;
-      ended.push_back({it->first, child.owner, ending, code});
+      ended.push_back({it->first, child.owner, ending, code, read_report(child.report.get())});
     } else if (child.killed) {
       --dying_;
     } else {

@@ -13,12 +13,17 @@
 #include "process/fd.h"
 #include "sandbox/sandbox.h"
 #include "worker/protocol.h"
+#include "worker/report.h"
 
 namespace openpcc::worker {
 
-// In the child, inside the sandbox: serves one request and returns the exit status. `router` and `broker` are its
-// private sockets.
-using ChildMain = std::function<int(process::UniqueFd router, process::UniqueFd broker)>;
+// In the child, inside the sandbox: serves one request and returns the exit status.
+struct ChildEnds {
+  process::UniqueFd router;  // its private sockets
+  process::UniqueFd broker;
+  process::UniqueFd report;  // for write_report()
+};
+using ChildMain = std::function<int(ChildEnds ends)>;
 
 struct ChildrenOptions {
   size_t pool = 4;          // children that wait; 0: each is made when it is needed
@@ -28,6 +33,8 @@ struct ChildrenOptions {
   uid_t first_uid = 0;
   // In the child before lockdown, for an engine that needs something open; what it opens stays open.
   std::function<Status()> prepare = {};
+  // After each fork: how long it took.
+  std::function<void(process::Clock::duration)> on_made = [](process::Clock::duration) {};
 };
 
 class Children {
@@ -42,6 +49,7 @@ class Children {
     uint64_t owner = 0;  // of take()
     Ending ending = Ending::kExited;
     int code = 0;  // exit status or signal
+    std::optional<Report> report = std::nullopt;
   };
 
   Children(const sandbox::Sandbox& sandbox, ChildrenOptions options, ChildMain child_main);
@@ -74,11 +82,12 @@ class Children {
     bool running = false;
     uint64_t owner = 0;
     process::UniqueFd router, broker;  // until it is taken
+    process::UniqueFd report;
     process::Deadline deadline = process::kForever;
     std::optional<Ending> killed = std::nullopt;
   };
   Result<uint64_t> fork_one();
-  [[noreturn]] void be_child(pid_t parent, uid_t uid, process::UniqueFd router, process::UniqueFd broker);
+  [[noreturn]] void be_child(pid_t parent, uid_t uid, ChildEnds ends);
   void kill(Child& child, Ending why);
 
   const sandbox::Sandbox& sandbox_;

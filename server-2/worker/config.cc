@@ -101,6 +101,10 @@ Result<Config> read(const config::Section& root) {
   OPENPCC_TRY(config.request_timeout, root.get_duration("request_timeout", 5min));
   OPENPCC_TRY(config.receive_timeout, root.get_duration("receive_timeout", 1min));
   OPENPCC_TRY(config.shutdown_timeout, root.get_duration("shutdown_timeout", 30s));
+  OPENPCC_TRY(config.min_flush_interval, root.get_duration("min_flush_interval", 0s));
+  if (config.min_flush_interval < 0s || config.min_flush_interval > 10s) {
+    return root.bad_value("min_flush_interval", "not between 0s and 10s");
+  }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(config.request_timeout).count();
   config.http.timeout_seconds = static_cast<uint32_t>(std::max<int64_t>(seconds, 1));
   OPENPCC_TRY_STATUS(root.expect_all_used());

@@ -27,6 +27,7 @@ struct Config {
   std::set<sandbox::Layer> sandbox_without;
   uid_t first_uid = 0;
   uint64_t child_memory = 0;  // bytes
+  process::Clock::duration min_flush_interval{};
   process::Clock::duration request_timeout{};
   process::Clock::duration receive_timeout{};
   process::Clock::duration shutdown_timeout{};

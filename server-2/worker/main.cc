@@ -120,6 +120,7 @@ Status run(const std::string& config_path) {
       .noop = noop.get(),
       .ask_broker = ask_broker,
       .receive_limit = config.receive_timeout,
+      .min_flush_interval = config.min_flush_interval,
   };
   const ParentOptions options{
       .router_com_uid = router_com_uid,
@@ -138,9 +139,7 @@ Status run(const std::string& config_path) {
       .connect = [&] { return process::connect_unix(config.broker_socket, process::Clock::now()); },
       .offer_pair = [](int control, int end) { return broker::offer_pair(control, end, process::within(kOfferLimit)); },
   };
-  const auto child_main = [&child](process::UniqueFd router, process::UniqueFd broker) {
-    return serve_one_request(child, std::move(router), std::move(broker));
-  };
+  const auto child_main = [&child](ChildEnds ends) { return serve_one_request(child, std::move(ends)); };
   OPENPCC_TRY(Parent parent, Parent::create(std::move(listener), sandbox, options, child_main, std::move(link)));
   spdlog::info("serving {} models at {} as {}", child.models.size(), config.socket, user.name);
   OPENPCC_TRY_STATUS(process::notify_ready());

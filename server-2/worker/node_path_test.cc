@@ -85,10 +85,7 @@ class NodePath : public ::testing::Test {
       if (!sandbox) ::_exit(2);
       auto parent = Parent::create(
           std::move(*listener), *sandbox, {.router_com_uid = ::geteuid(), .children = {.first_uid = 59300}},
-          [&](UniqueFd router, UniqueFd broker) {
-            return serve_one_request(child, std::move(router), std::move(broker));
-          },
-          link);
+          [&](ChildEnds ends) { return serve_one_request(child, std::move(ends)); }, link);
       ::_exit(parent && parent->run() ? 0 : 1);
     }
     control_ = std::move(process::connect_unix(path, within(5s)).value());

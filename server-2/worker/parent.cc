@@ -27,6 +27,11 @@ std::vector<std::string> names_of(const std::set<sandbox::Layer>& layers) {
   return names;
 }
 
+ChildrenOptions counted(ChildrenOptions options, Metrics& metrics) {
+  options.on_made = [&metrics](process::Clock::duration time) { metrics.made(time); };
+  return options;
+}
+
 }  // namespace
 
 Parent::Parent(process::UniqueFd listener, const sandbox::Sandbox& sandbox, ParentOptions options, ChildMain child_main,
@@ -34,7 +39,8 @@ Parent::Parent(process::UniqueFd listener, const sandbox::Sandbox& sandbox, Pare
     : listener_(std::move(listener)),
       options_(std::move(options)),
       without_(names_of(sandbox.options().without)),
-      children_(sandbox, options_.children, std::move(child_main)),
+      metrics_(std::make_unique<Metrics>()),
+      children_(sandbox, counted(options_.children, *metrics_), std::move(child_main)),
       broker_link_(std::move(broker_link)),
       signals_(std::move(signals)) {}
 
@@ -49,6 +55,7 @@ Result<Parent> Parent::create(process::UniqueFd listener, const sandbox::Sandbox
 Status Parent::run() {
   while (!draining_ || (children_.running() != 0 && process::Clock::now() < drain_until_)) {
     connect_broker();
+    watchdog_.tick();
     std::vector<pollfd> polled = {
         {signals_.fd(), POLLIN, 0}, {draining_ ? -1 : listener_.get(), POLLIN, 0}, {broker_.get(), POLLIN, 0}};
     for (const Connection& connection : connections_) polled.push_back({connection.fd.get(), POLLIN, 0});
@@ -79,6 +86,7 @@ int Parent::poll_timeout() const {
   if (wants_child()) return 0;
   process::Deadline next = std::min(drain_until_, draining_ ? process::kForever : children_.next_deadline());
   if (!broker_) next = std::min(next, process::within(kConnectPause));
+  next = std::min(next, watchdog_.next());
   for (const Waiting& waiting : queue_) next = std::min(next, waiting.deadline);
   if (next == process::kForever) return -1;
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next - process::Clock::now()).count();
@@ -165,6 +173,8 @@ bool Parent::handle(Connection& connection, ByteView bytes) {
   switch (message->type) {
     case ControlType::kPing:
       return pong(connection, message->tag);
+    case ControlType::kMetrics:
+      return tell_metrics(connection, message->tag);
     case ControlType::kStart:
       return start(connection, message->tag);
     case ControlType::kStop:
@@ -181,14 +191,23 @@ bool Parent::pong(Connection& connection, uint32_t tag) {
   return send(connection, {.type = ControlType::kPong,
                            .tag = tag,
                            .engine = options_.engine,
+                           .ready = static_cast<bool>(broker_),
                            .models = options_.models,
                            .without = without_});
+}
+
+bool Parent::tell_metrics(Connection& connection, uint32_t tag) {
+  metrics_->set_children(children_.running(), children_.waiting(), queue_.size());
+  std::string text = metrics_->text();
+  if (text.size() > kMaxText) text.clear();
+  return send(connection, {.type = ControlType::kMetricsText, .tag = tag, .text = std::move(text)});
 }
 
 bool Parent::start(Connection& connection, uint32_t tag) {
   collect_children();  // one that has just ended makes room
   if (!draining_ && children_.has_room() && queue_.empty()) return start_now(connection, tag);
   if (draining_ || queue_.size() >= options_.queue_length) {
+    metrics_->busy();
     return send(connection, {.type = ControlType::kBusy, .tag = tag});
   }
   queue_.push_back({connection.id, tag, process::within(options_.queue_limit)});
@@ -199,6 +218,7 @@ bool Parent::start_now(Connection& connection, uint32_t tag) {
   auto taken = take_child(connection.id);
   if (!taken) {
     spdlog::error("no child could be started: {}", taken.error().message);
+    metrics_->failed();
     return send(connection, {.type = ControlType::kFailed, .tag = tag});
   }
   return send(connection, {.type = ControlType::kStarted, .tag = tag, .child = taken->id}, taken->router.get());
@@ -224,6 +244,7 @@ void Parent::serve_queue() {
     queue_.pop_front();
     Connection* connection = find(waiting.connection);
     if (connection == nullptr) continue;
+    if (over) metrics_->busy();
     const bool sent = over ? send(*connection, {.type = ControlType::kBusy, .tag = waiting.tag})
                            : start_now(*connection, waiting.tag);
     // A peer that takes nothing any more is noticed where it is read.
@@ -239,6 +260,7 @@ void Parent::close_connection(Connections::iterator it) {
 
 void Parent::collect_children() {
   for (const Children::Ended& ended : children_.reap()) {
+    metrics_->ended(ended);
     Connection* connection = find(ended.owner);
     if (connection == nullptr) continue;
     const ControlMessage message{

@@ -8,9 +8,11 @@
 #include <deque>
 #include <functional>
 #include <list>
+#include <memory>
 
+#include "process/notify.h"
 #include "process/signals.h"
-#include "worker/children.h"
+#include "worker/metrics.h"
 
 namespace openpcc::worker {
 
@@ -64,6 +66,7 @@ class Parent {
   bool read_connection(Connection& connection);
   bool handle(Connection& connection, ByteView message);
   bool pong(Connection& connection, uint32_t tag);
+  bool tell_metrics(Connection& connection, uint32_t tag);
   bool start(Connection& connection, uint32_t tag);
   bool start_now(Connection& connection, uint32_t tag);
   Result<Children::Taken> take_child(uint64_t owner);
@@ -76,10 +79,12 @@ class Parent {
   process::UniqueFd listener_;
   ParentOptions options_;
   std::vector<std::string> without_;
+  std::unique_ptr<Metrics> metrics_;
   Children children_;
   BrokerLink broker_link_;
   process::UniqueFd broker_;
   process::SignalFd signals_;
+  process::Watchdog watchdog_;
   Connections connections_;
   std::deque<Waiting> queue_;
   uint64_t next_connection_ = 1;

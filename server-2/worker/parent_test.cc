@@ -31,7 +31,8 @@ Bytes text(std::string_view value) {
 
 // Answers each message on its socket: "pid", "parent", "descriptors"; "broker" passes one through the broker's pair;
 // "exit N" and "crash" end it; the end of the stream ends it with 3.
-int obedient_child(UniqueFd router, UniqueFd broker) {
+int obedient_child(ChildEnds ends) {
+  const auto& [router, broker, report] = ends;
   while (true) {
     const auto message = process::receive_message(router.get(), 1000, within(10s));
     if (!message) return message.error().code == process::kPeerClosed ? 3 : 4;
@@ -58,6 +59,8 @@ int obedient_child(UniqueFd router, UniqueFd broker) {
       answer = std::to_string(canary);
 #endif
     }
+    if (order == "report") write_report(report.get(), {.tpm_us = 2'000, .first_content_us = 1, .input_tokens = 7});
+    if (order == "lie" && ::write(report.get(), "a very long text instead of five numbers", 40) != 40) return 8;
     if (order == "crash") ::raise(SIGSEGV);
     if (order.starts_with("exit ")) return std::stoi(order.substr(5));
     if (!process::send_message(router.get(), as_bytes(answer), within(1s))) return 7;
@@ -207,14 +210,14 @@ TEST_F(WorkerParent, EachRequestHasAProcessOfItsOwn) {
   EXPECT_NE(first.message.child, second.message.child);
 }
 
-TEST_F(WorkerParent, AChildHoldsItsTwoSocketsAndNothingElse) {
+TEST_F(WorkerParent, AChildHoldsItsOwnEndsAndNothingElse) {
   start();
   const UniqueFd connection = connect();
   const Answer other = start_child(connection, 1);
   const Answer child = start_child(connection, 2);
   const std::string open = ask(child.fd, "descriptors");
   EXPECT_TRUE(open.starts_with("0 1 2 ")) << open;
-  EXPECT_EQ(std::count(open.begin(), open.end(), ' '), 5) << open;
+  EXPECT_EQ(std::count(open.begin(), open.end(), ' '), 6) << open;
 }
 
 TEST_F(WorkerParent, AChildReachesTheBrokerOverItsOwnPair) {
@@ -340,6 +343,45 @@ TEST_F(WorkerParent, SiblingsHaveStackCanariesOfTheirOwn) {
     canaries.insert(ask(children.back().fd, "canary"));
   }
   EXPECT_EQ(canaries.size(), 8U);
+}
+
+std::string metrics_of(const UniqueFd& connection) {
+  tell(connection, {.type = ControlType::kMetrics, .tag = 9});
+  const Answer answer = next(connection);
+  EXPECT_EQ(answer.message.type, ControlType::kMetricsText);
+  EXPECT_EQ(answer.message.tag, 9U);
+  return answer.message.text;
+}
+
+TEST_F(WorkerParent, CountsWhatItsChildrenReportAndHowTheyEnd) {
+  start({.children = {.pool = 2, .max_running = 2}, .queue_length = 0});
+  const UniqueFd connection = connect();
+  const Answer honest = start_child(connection, 1), lying = start_child(connection, 2);
+  tell(connection, {.type = ControlType::kStart, .tag = 3});
+  EXPECT_EQ(next(connection).message.type, ControlType::kBusy);
+  EXPECT_EQ(ask(honest.fd, "report"), "");
+  EXPECT_EQ(ask(lying.fd, "lie"), "");
+  const std::string before = metrics_of(connection);
+  EXPECT_NE(before.find("openpcc_worker_children{state=\"running\"} 2"), std::string::npos) << before;
+  for (const Answer* child : {&honest, &lying}) {
+    ASSERT_TRUE(process::send_message(child->fd.get(), as_bytes("exit 0"), within(1s)).has_value());
+    EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
+  }
+  const std::string after = metrics_of(connection);
+  for (const char* line :
+       {"openpcc_worker_requests_total{outcome=\"answered\"} 2", "openpcc_worker_requests_total{outcome=\"busy\"} 1",
+        "openpcc_worker_tokens_total{direction=\"input\"} 7", "openpcc_worker_tpm_seconds_count 1",
+        "openpcc_worker_tpm_seconds_sum 0.002", "openpcc_worker_children{state=\"running\"} 0"}) {
+    EXPECT_NE(after.find(line), std::string::npos) << line << "\n" << after;
+  }
+  EXPECT_EQ(after.find("very long text"), std::string::npos);
+}
+
+TEST_F(WorkerParent, IsReadyOnceItHasTheBroker) {
+  start({}, false);
+  EXPECT_FALSE(ping(path(), within(5s))->ready);
+  start_broker();
+  EXPECT_TRUE(comes_true([&] { return ping(path(), within(5s))->ready; }));
 }
 
 TEST_F(WorkerParent, WaitingChildrenEndAtOnceWhenItStops) {

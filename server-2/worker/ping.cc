@@ -14,7 +14,7 @@ Result<Pong> ping(const std::string& socket_path, process::Deadline deadline) {
   if (message.type != ControlType::kPong || message.tag != kTag) {
     return fail(kBadControl, "the worker answered a ping with something else");
   }
-  return Pong{std::move(message.engine), std::move(message.models), std::move(message.without)};
+  return Pong{std::move(message.engine), std::move(message.models), std::move(message.without), message.ready};
 }
 
 }  // namespace openpcc::worker

@@ -10,6 +10,7 @@ struct Pong {
   std::string engine;
   std::vector<std::string> models;
   std::vector<std::string> without;  // layers of the sandbox
+  bool ready = false;
 };
 
 // Waits until the worker listens at `socket_path` and has answered: its models are loaded then. process::kTimeout when

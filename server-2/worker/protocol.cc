@@ -35,11 +35,13 @@ Result<ControlType> read_type(ByteReader& reader) {
     case ControlType::kPing:
     case ControlType::kStart:
     case ControlType::kStop:
+    case ControlType::kMetrics:
     case ControlType::kPong:
     case ControlType::kStarted:
     case ControlType::kBusy:
     case ControlType::kFailed:
     case ControlType::kEnded:
+    case ControlType::kMetricsText:
       return type;
   }
   return fail(kBadControl, "an unknown message type");
@@ -64,7 +66,19 @@ Status read_pong(ByteReader& reader, ControlMessage& message) {
   OPENPCC_TRY(const ByteView engine, read_text(reader, kMaxNameSize));
   message.engine = as_text(engine);
   OPENPCC_TRY_STATUS(read_list(reader, kMaxModels, message.models));
-  return read_list(reader, kMaxLayers, message.without);
+  OPENPCC_TRY_STATUS(read_list(reader, kMaxLayers, message.without));
+  OPENPCC_TRY(const uint8_t ready, reader.u8());
+  if (ready > 1) return fail(kBadControl, "a flag that is neither 0 nor 1");
+  message.ready = ready == 1;
+  return {};
+}
+
+Status read_metrics(ByteReader& reader, ControlMessage& message) {
+  OPENPCC_TRY(const uint32_t size, reader.u32());
+  if (size > kMaxText) return fail(kBadControl, "a text over its limit");
+  OPENPCC_TRY(const ByteView text, reader.take(size));
+  message.text = as_text(text);
+  return {};
 }
 
 Status read_ended(ByteReader& reader, ControlMessage& message) {
@@ -87,6 +101,7 @@ Result<ControlMessage> read_control(ByteReader& reader) {
   }
   if (message.type == ControlType::kPong) OPENPCC_TRY_STATUS(read_pong(reader, message));
   if (message.type == ControlType::kEnded) OPENPCC_TRY_STATUS(read_ended(reader, message));
+  if (message.type == ControlType::kMetricsText) OPENPCC_TRY_STATUS(read_metrics(reader, message));
   OPENPCC_TRY_STATUS(reader.expect_end("control message"));
   return message;
 }
@@ -118,6 +133,11 @@ Bytes encode(const ControlMessage& message) {
     append_text(out, as_bytes(message.engine));
     append_list(out, message.models);
     append_list(out, message.without);
+    out.push_back(message.ready ? 1 : 0);
+  }
+  if (message.type == ControlType::kMetricsText) {
+    append_u32(out, static_cast<uint32_t>(message.text.size()));
+    append(out, as_bytes(message.text));
   }
   if (message.type == ControlType::kEnded) {
     out.push_back(static_cast<uint8_t>(message.ending));

@@ -1,7 +1,8 @@
 // protocol.h - what router_com and compute_worker say to each other.
 //
 // Control connection (UNIX socket of the worker's parent; process/message.h framing, one ControlMessage each):
-//   -> kPing tag            <- kPong tag, engine, models, without (also compute_boot's readiness check)
+//   -> kPing tag            <- kPong tag, engine, models, without, ready (also compute_boot's readiness check)
+//   -> kMetrics tag         <- kMetricsText tag, text          (worker/metrics.h)
 //   -> kStart tag           <- kStarted tag, id + the child's socket | kBusy tag | kFailed tag
 //   -> kStop id                                                the child is killed at once
 //                           <- kEnded id, how                  once per started child, after it is gone
@@ -27,6 +28,7 @@ inline constexpr ErrorCode kBadControl{
 inline constexpr ErrorCode kBadHead{"worker.bad_head"};  // no request head
 
 inline constexpr size_t kMaxControlMessage = 64 * 1024;
+inline constexpr size_t kMaxText = kMaxControlMessage - 16;
 inline constexpr size_t kMaxHeadMessage = 1024;
 inline constexpr size_t kMaxBodyPart = 64 * 1024;
 inline constexpr size_t kMaxModels = 256;
@@ -46,11 +48,13 @@ enum class ControlType : uint8_t {
   kPing = 0x01,
   kStart = 0x02,
   kStop = 0x03,
+  kMetrics = 0x04,
   kPong = 0x81,
   kStarted = 0x82,
   kBusy = 0x83,
   kFailed = 0x84,
   kEnded = 0x85,
+  kMetricsText = 0x86,
 };
 
 // How a child ended.
@@ -69,6 +73,8 @@ struct ControlMessage {
   Ending ending = Ending::kExited;        // kEnded
   int32_t code = 0;                       // kEnded: exit status or signal, 0..255
   std::string engine = {};                // kPong
+  bool ready = false;                     // kPong: a request would find the TPM broker
+  std::string text = {};                  // kMetricsText
   std::vector<std::string> models = {};   // kPong
   std::vector<std::string> without = {};  // kPong: layers of the sandbox that the configuration does without
   friend bool operator==(const ControlMessage&, const ControlMessage&) = default;

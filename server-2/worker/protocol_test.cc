@@ -7,7 +7,8 @@ namespace {
 
 std::vector<ControlMessage> one_of_each() {
   std::vector<ControlMessage> all;
-  for (const ControlType type : {ControlType::kPing, ControlType::kStart, ControlType::kBusy, ControlType::kFailed}) {
+  for (const ControlType type :
+       {ControlType::kPing, ControlType::kStart, ControlType::kMetrics, ControlType::kBusy, ControlType::kFailed}) {
     all.push_back({.type = type, .tag = 0xfffffffe});
   }
   all.push_back({.type = ControlType::kStop, .child = 7});
@@ -18,8 +19,10 @@ std::vector<ControlMessage> one_of_each() {
   all.push_back({.type = ControlType::kPong,
                  .tag = 1,
                  .engine = "noop",
+                 .ready = true,
                  .models = {"a", "", "smollm2:135m"},
                  .without = {"user", "network"}});
+  all.push_back({.type = ControlType::kMetricsText, .tag = 5, .text = "openpcc_worker_queue 0\n"});
   return all;
 }
 
@@ -80,7 +83,12 @@ TEST(Control, CapsHold) {
   pong.without.clear();
   pong.engine += 'e';
   EXPECT_FALSE(parse_control(encode(pong)).has_value());
-  EXPECT_FALSE(parse_control(Bytes{0x04, 0, 0, 0, 0}).has_value()) << "unknown type";
+  EXPECT_FALSE(parse_control(Bytes{0x05, 0, 0, 0, 0}).has_value()) << "unknown type";
+  ControlMessage text{.type = ControlType::kMetricsText, .text = std::string(kMaxText, 't')};
+  EXPECT_TRUE(parse_control(encode(text)).has_value());
+  EXPECT_LE(encode(text).size(), kMaxControlMessage);
+  text.text += 't';
+  EXPECT_FALSE(parse_control(encode(text)).has_value());
 }
 
 TEST(RequestHead, RoundTrips) {

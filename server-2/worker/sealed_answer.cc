@@ -27,19 +27,69 @@ Status SealedAnswer::head(int status, const std::vector<bhttp::Field>& fields, s
 Status SealedAnswer::content(ByteView bytes) {
   if (head_.status == 0) return fail(kBadAnswer, "content before the head of an answer");
   if (bytes.empty()) return {};
+  if (!first_content_) first_content_ = process::Clock::now();
   if (length_) {
     if (bytes.size() > *length_ - whole_.size()) return fail(kBadAnswer, "an answer longer than announced");
     append(whole_, bytes);
     return {};
   }
+  return interval_ > process::Clock::duration::zero() ? group(bytes) : seal_and_send(bytes);
+}
+
+Status SealedAnswer::seal_and_send(ByteView content) {
   Bytes sealed;
-  OPENPCC_TRY_STATUS(writer_->content(bytes, sealed));
+  OPENPCC_TRY_STATUS(writer_->content(content, sealed));
   return send_sealed(sealed);
+}
+
+SealedAnswer::~SealedAnswer() {
+  end_flusher(true);
+}
+
+Status SealedAnswer::group(ByteView content) {
+  {
+    const std::lock_guard lock(mutex_);
+    OPENPCC_TRY_STATUS(flushed_);
+    append(grouped_, content);
+  }
+  if (!flusher_.joinable()) flusher_ = std::thread([this] { flush_at_intervals(); });
+  return {};
+}
+
+// Until all has gone out after the last content; that, too, at a multiple of the interval.
+void SealedAnswer::flush_at_intervals() {
+  auto next = *first_content_;
+  std::unique_lock lock(mutex_);
+  while (true) {
+    next += interval_;
+    if (abandoned_changed_.wait_until(lock, next, [this] { return abandoned_; })) return;
+    const WipedBytes content = std::exchange(grouped_, {});
+    const bool last = complete_;
+    lock.unlock();
+    Status sent;
+    if (!content.empty()) sent = seal_and_send(content);
+    lock.lock();
+    if (!sent) flushed_ = sent;
+    if (!sent || last) return;
+  }
+}
+
+void SealedAnswer::end_flusher(bool at_once) {
+  if (!flusher_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    complete_ = true;
+    abandoned_ = at_once;
+  }
+  abandoned_changed_.notify_all();
+  flusher_.join();
 }
 
 Status SealedAnswer::finish() {
   if (head_.status == 0) return fail(kBadAnswer, "an answer without a head");
   if (!length_) {
+    end_flusher(false);
+    OPENPCC_TRY_STATUS(flushed_);
     Bytes sealed;
     OPENPCC_TRY_STATUS(writer_->finish({}, sealed));
     wire::append_output_data(pending_, sealed);  // goes out with the footer

@@ -5,7 +5,12 @@
 // cut.
 #pragma once
 
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "engine/engine.h"
+#include "process/fd.h"
 #include "sealed/response_message.h"
 #include "wire/currency.h"
 
@@ -17,8 +22,13 @@ inline constexpr uint64_t kMaxWholeAnswer = 1 << 20;
 
 class SealedAnswer : public engine::ResponseSink {
  public:
-  // Both must outlive it.
-  SealedAnswer(const sealed::RequestOpener& request, int router) : request_(request), router_(router) {}
+  // Both must outlive it. With an interval, what is streamed goes out at its multiples only, all that has come until
+  // then together, so that the times of chunks do not tell the times of tokens; a thread does that.
+  SealedAnswer(const sealed::RequestOpener& request, int router, process::Clock::duration min_flush_interval = {})
+      : request_(request), router_(router), interval_(min_flush_interval) {}
+  ~SealedAnswer() override;
+  SealedAnswer(const SealedAnswer&) = delete;
+  SealedAnswer& operator=(const SealedAnswer&) = delete;
 
   [[nodiscard]] Status head(int status, const std::vector<bhttp::Field>& fields,
                             std::optional<uint64_t> length) override;
@@ -28,10 +38,16 @@ class SealedAnswer : public engine::ResponseSink {
   // The worker framing's end, after finish().
   [[nodiscard]] Status footer(const std::optional<wire::Currency>& refund);
   [[nodiscard]] int status() const { return head_.status; }  // 0 before head()
+  // When the first content came.
+  [[nodiscard]] std::optional<process::Clock::time_point> first_content() const { return first_content_; }
 
  private:
   Status send(Bytes framed);
   Status send_sealed(ByteView sealed);
+  Status seal_and_send(ByteView content);
+  Status group(ByteView content);
+  void flush_at_intervals();
+  void end_flusher(bool at_once);
 
   const sealed::RequestOpener& request_;
   int router_;
@@ -40,6 +56,17 @@ class SealedAnswer : public engine::ResponseSink {
   std::optional<uint64_t> length_;                // of one that is sent whole
   WipedBytes whole_;
   Bytes pending_;  // framed, goes out with what comes next
+  std::optional<process::Clock::time_point> first_content_;
+
+  // With an interval, once content has come, the thread alone uses writer_ and pending_, until it has ended.
+  process::Clock::duration interval_;
+  std::thread flusher_;
+  std::mutex mutex_;  // guards the rest
+  std::condition_variable abandoned_changed_;
+  WipedBytes grouped_;
+  Status flushed_;  // an error of the thread's
+  bool complete_ = false;
+  bool abandoned_ = false;
 };
 
 }  // namespace openpcc::worker
