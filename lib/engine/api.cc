@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "engine/answer_writer.h"
 #include "engine/stop_strings.h"
@@ -18,16 +19,36 @@ struct Loop {
   AnswerWriter& writer;
   const Environment& environment;
 
+  Utf8Stream utf8 = {};
+  ChanceQueue queue = {};
+  size_t passed = 0;                   // bytes that the stop strings let through
+  std::vector<TokenEntry> ready = {};  // tokens whose text is out, or about to
+
   // Stop strings are looked for in the bytes, before they become code points: a stop string may end where one does not.
-  Status emit(std::string_view bytes, Utf8Stream& utf8) {
+  Status emit(std::string_view bytes) {
+    passed += bytes.size();
     std::string whole;
     utf8.feed(bytes, whole);
-    return whole.empty() ? Status() : writer.text(whole);
+    for (TokenEntry& entry : queue.take(passed)) {
+      ready.push_back(std::move(entry));
+    }
+    return whole.empty() ? Status() : write(whole);
+  }
+
+  Status write(std::string_view text) {
+    const std::vector<TokenEntry> tokens = std::exchange(ready, {});
+    return writer.text(text, tokens);
+  }
+
+  Status finish(bool cut) {
+    for (TokenEntry& entry : queue.finish(passed, cut)) {
+      ready.push_back(std::move(entry));
+    }
+    return ready.empty() ? Status() : write("");
   }
 
   Result<Finish> run(Usage& usage, Durations& durations) {
     StopStrings stops(request.stop);
-    Utf8Stream utf8;
     const int64_t start = environment.monotonic_nanoseconds();
     int64_t first = start;
     Finish reason = Finish::kLength;
@@ -42,9 +63,12 @@ struct Loop {
         break;
       }
       ++usage.output_tokens;
+      if (const TokenChances* chances = source.chances()) {
+        queue.add(*chances, *token);
+      }
       std::string text;
       stopped = stops.feed(*token, text);
-      OPENPCC_TRY_STATUS(emit(text, utf8));
+      OPENPCC_TRY_STATUS(emit(text));
       if (stopped) {
         reason = Finish::kStop;
         break;
@@ -53,8 +77,9 @@ struct Loop {
     if (!stopped) {
       std::string text;
       stops.finish(text);
-      OPENPCC_TRY_STATUS(emit(text, utf8));
+      OPENPCC_TRY_STATUS(emit(text));
     }
+    OPENPCC_TRY_STATUS(finish(stopped));
     const int64_t end = environment.monotonic_nanoseconds();
     durations = {end - start, first - start, end - first};
     return reason;
@@ -109,8 +134,13 @@ Result<std::optional<Usage>> answer(const Request& request, const FindSource& fi
                   {404, "model '" + parsed->model + "' is not served by this node", "model", "model_not_found"}, sink);
   }
   OPENPCC_TRY(const std::string id, random_id(environment));
-  const AnswerHead head{*dialect,       parsed->model,        id, environment.unix_nanoseconds(),
-                        parsed->stream, parsed->include_usage};
+  const AnswerHead head{.dialect = *dialect,
+                        .model = parsed->model,
+                        .id = id,
+                        .unix_nanoseconds = environment.unix_nanoseconds(),
+                        .stream = parsed->stream,
+                        .include_usage = parsed->include_usage,
+                        .top_logprobs = parsed->generation.top_logprobs};
   if (parsed->load_only) {
     OPENPCC_TRY_STATUS(write_loaded(head, sink));
     return std::nullopt;
@@ -140,7 +170,7 @@ Result<std::optional<Usage>> answer(const Request& request, const FindSource& fi
   OPENPCC_TRY_STATUS(writer->begin());
   Usage usage{static_cast<int64_t>(*prompt_tokens), 0};
   Durations durations;
-  Loop loop{*parsed, *source, most, *writer, environment};
+  Loop loop{.request = *parsed, .source = *source, .most_tokens = most, .writer = *writer, .environment = environment};
   OPENPCC_TRY(const Finish reason, loop.run(usage, durations));
   OPENPCC_TRY_STATUS(writer->finish(reason, usage, durations));
   return usage;

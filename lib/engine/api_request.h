@@ -25,6 +25,8 @@ inline constexpr size_t kMaxStopStrings = 16;
 inline constexpr size_t kMaxStopStringBytes = 1024;
 inline constexpr size_t kMaxLogitBiases = 1024;
 inline constexpr size_t kMaxSchemaBytes = 65536;
+inline constexpr int64_t kMostChatLogprobs = 20;
+inline constexpr int64_t kMostCompletionLogprobs = 5;
 
 enum class Dialect { kChat, kCompletion, kOllamaChat, kOllamaGenerate };
 

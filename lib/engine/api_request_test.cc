@@ -98,6 +98,38 @@ TEST(ParseRequest, TakesOllamasRequestsWithItsDefaults) {
   EXPECT_TRUE(parse(Dialect::kOllamaGenerate, R"({"model":"m"})")->load_only);
 }
 
+TEST(ParseRequest, TakesLogprobsInBothForms) {
+  const auto top = [](Dialect dialect, const std::string& body) {
+    const auto got = parse(dialect, body);
+    EXPECT_TRUE(got) << body;
+    return got ? got->generation.top_logprobs : std::nullopt;
+  };
+  EXPECT_EQ(top(Dialect::kChat, chat(R"("logprobs":true)")), 0U);
+  EXPECT_EQ(top(Dialect::kChat, chat(R"("logprobs":true,"top_logprobs":20)")), 20U);
+  EXPECT_EQ(top(Dialect::kChat, chat(R"("logprobs":1,"top_logprobs":2)")), 2U);  // as the official node takes it
+  for (const char* none : {R"("logprobs":false)", R"("logprobs":null)", R"("logprobs":0)", R"("top_logprobs":0)"}) {
+    EXPECT_FALSE(top(Dialect::kChat, chat(none))) << none;
+  }
+  EXPECT_EQ(top(Dialect::kCompletion, R"({"model":"m","prompt":"x","logprobs":0})"), 0U);
+  EXPECT_EQ(top(Dialect::kCompletion, R"({"model":"m","prompt":"x","logprobs":5})"), 5U);
+  EXPECT_FALSE(top(Dialect::kCompletion, R"({"model":"m","prompt":"x","logprobs":null})"));
+}
+
+// `count` entries of a logit_bias.
+std::string biases(size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) {
+    out += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":1";
+  }
+  return out;
+}
+
+TEST(ParseRequest, TakesAsManyBiasesAsTheLimitSays) {
+  const auto got = parse(Dialect::kChat, chat("\"logit_bias\":{" + biases(kMaxLogitBiases) + "}"));
+  ASSERT_TRUE(got);
+  EXPECT_EQ(got->generation.sampling.logit_bias.size(), kMaxLogitBiases);
+}
+
 struct Fault {
   Dialect dialect;
   std::string body;
@@ -111,7 +143,37 @@ TEST(ParseRequest, RefusesEachFaultByName) {
       {Dialect::kChat, chat(R"("min_p":1.5)"), "min_p"},
       {Dialect::kChat, chat(R"("Temperature":1)"), "Temperature"},
       {Dialect::kChat, chat(R"("n":2)"), "n"},
-      {Dialect::kChat, chat(R"("logprobs":true)"), "logprobs"},
+      {Dialect::kChat, chat(R"("logprobs":5)"), "logprobs"},
+      {Dialect::kChat, chat(R"("logprobs":"yes")"), "logprobs"},
+      {Dialect::kChat, chat(R"("logprobs":true,"top_logprobs":21)"), "top_logprobs"},
+      {Dialect::kChat, chat(R"("logprobs":true,"top_logprobs":-1)"), "top_logprobs"},
+      {Dialect::kChat, chat(R"("logprobs":true,"top_logprobs":true)"), "top_logprobs"},
+      {Dialect::kChat, chat(R"("top_logprobs":1)"), "top_logprobs"},
+      {Dialect::kChat, chat(R"("logprobs":false,"top_logprobs":1)"), "top_logprobs"},
+      {Dialect::kChat, chat(R"("frequency_penalty":2.1)"), "frequency_penalty"},
+      {Dialect::kChat, chat(R"("frequency_penalty":"1")"), "frequency_penalty"},
+      {Dialect::kChat, chat(R"("presence_penalty":-2.1)"), "presence_penalty"},
+      {Dialect::kChat, chat(R"("presence_penalty":[])"), "presence_penalty"},
+      {Dialect::kChat, chat(R"("repetition_penalty":0)"), "repetition_penalty"},
+      {Dialect::kChat, chat(R"("logit_bias":[])"), "logit_bias"},
+      {Dialect::kChat, chat(R"("logit_bias":{"5":100.5})"), "logit_bias"},
+      {Dialect::kChat, chat(R"("logit_bias":{"5":"1"})"), "logit_bias"},
+      {Dialect::kChat, chat(R"("logit_bias":{"-5":1})"), "logit_bias"},
+      {Dialect::kChat, chat(R"("logit_bias":{"9999999999":1})"), "logit_bias"},
+      {Dialect::kChat, chat("\"logit_bias\":{" + biases(kMaxLogitBiases + 1) + "}"), "logit_bias"},
+      {Dialect::kChat, chat(R"("ignore_eos":1)"), "ignore_eos"},
+      {Dialect::kChat, chat(R"("n":-1)"), "n"},
+      {Dialect::kChat, chat(R"("max_completion_tokens":"5")"), "max_completion_tokens"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","logprobs":6})", "logprobs"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","logprobs":true})", "logprobs"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","top_logprobs":1})", "top_logprobs"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","best_of":2})", "best_of"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","max_completion_tokens":2})", "max_completion_tokens"},
+      {Dialect::kOllamaChat, R"({"model":"m","messages":[],"logprobs":true})", "logprobs"},
+      {Dialect::kOllamaChat, R"({"model":"m","messages":[],"options":{"repeat_penalty":0}})", "options.repeat_penalty"},
+      {Dialect::kOllamaChat, R"({"model":"m","messages":[],"options":{"repeat_last_n":3}})", "options.repeat_last_n"},
+      {Dialect::kOllamaChat, R"({"model":"m","messages":[],"options":{"typical_p":0.5}})", "options.typical_p"},
+      {Dialect::kOllamaChat, R"({"model":"m","messages":[],"options":{"min_p":2}})", "options.min_p"},
       {Dialect::kChat, chat(R"("tools":[{"type":"function"}])"), "tools"},
       {Dialect::kChat, chat(R"("tool_choice":"required")"), "tool_choice"},
       {Dialect::kChat, chat(R"("prediction":{"type":"content"})"), "prediction"},

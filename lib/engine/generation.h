@@ -53,6 +53,18 @@ struct Generation {
   std::string text = {};
   std::string json_schema = {};  // the answer must fit it; empty: anything
   Sampling sampling = {};
+  std::optional<uint32_t> top_logprobs = {};  // chances() beside each token, with so many alternatives
+};
+
+// How probable the model itself found a token: the natural logarithm, before temperature, biases, penalties and schema.
+struct TokenChance {
+  std::string bytes;
+  double logprob = 0;
+};
+
+struct TokenChances {
+  TokenChance chosen;
+  std::vector<TokenChance> top = {};  // the most probable first; the chosen one may be among them
 };
 
 class TokenSource {
@@ -64,6 +76,8 @@ class TokenSource {
   [[nodiscard]] virtual uint64_t room() const = 0;
   // The bytes of the next token, valid until the next call; nothing when the model ended its answer.
   [[nodiscard]] virtual Result<std::optional<std::string_view>> next() = 0;
+  // Of the token that next() gave last, until the next call, where the generation asked for them.
+  [[nodiscard]] virtual const TokenChances* chances() const { return nullptr; }
 };
 
 }  // namespace openpcc::engine

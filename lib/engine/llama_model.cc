@@ -158,6 +158,7 @@ Accepted<uint64_t> LlamaModel::begin(const Generation& generation) {
   }
   prompt_ = std::move(*prompt);
   position_ = 0;
+  top_logprobs_ = generation.top_logprobs;
   llama_memory_clear(llama_get_memory(context_.get()), false);
   return prompt_.size();
 }
@@ -186,21 +187,31 @@ Result<std::optional<std::string_view>> LlamaModel::next() {
     } else {
       OPENPCC_TRY_STATUS(decode(&last_, 1));
     }
-    last_ = llama_sampler_sample(sampler_.get(), context_.get(), -1);
+    const std::optional<int32_t> sampled = sample();
+    if (!sampled || llama_vocab_is_eog(vocab_, *sampled)) {
+      return std::nullopt;
+    }
+    last_ = *sampled;
+    OPENPCC_TRY(const std::string_view piece, piece_of(last_));
+    if (top_logprobs_) {
+      compute_chances();
+    }
+    return piece;
   } catch (const std::exception&) {
     return fail(kBroken, "libllama failed while it computed the next token");
   }
-  if (llama_vocab_is_eog(vocab_, last_)) {
-    return std::nullopt;
-  }
+}
+
+Result<std::string_view> LlamaModel::piece_of(int32_t token) {
   piece_.resize(longest_token_ + 8);
   // Control tokens have no text of their own in an answer.
   const int32_t size =
-      llama_token_to_piece(vocab_, last_, piece_.data(), static_cast<int32_t>(piece_.size()), 0, false);
+      llama_token_to_piece(vocab_, token, piece_.data(), static_cast<int32_t>(piece_.size()), 0, false);
   if (size < 0) {
     return fail(kBroken, "libllama gave a token that is longer than its vocabulary says");
   }
-  return std::string_view(piece_).substr(0, static_cast<size_t>(size));
+  piece_.resize(static_cast<size_t>(size));
+  return piece_;
 }
 
 }  // namespace openpcc::engine

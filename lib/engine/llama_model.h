@@ -33,6 +33,7 @@ class LlamaModel : public TokenSource {
   [[nodiscard]] Accepted<uint64_t> begin(const Generation& generation) override;
   [[nodiscard]] uint64_t room() const override;
   [[nodiscard]] Result<std::optional<std::string_view>> next() override;
+  [[nodiscard]] const TokenChances* chances() const override { return top_logprobs_ ? &chances_ : nullptr; }
 
  private:
   struct Deleter {
@@ -44,13 +45,19 @@ class LlamaModel : public TokenSource {
   LlamaModel() = default;
   [[nodiscard]] Accepted<std::vector<int32_t>> prompt_of(const Generation& generation) const;
   [[nodiscard]] std::optional<Refusal> make_sampler(const Generation& generation, const std::vector<int32_t>& prompt);
+  // Nothing where biases and schema leave no token at all: there the answer is over.
+  [[nodiscard]] std::optional<int32_t> sample();
+  [[nodiscard]] Result<std::string_view> piece_of(int32_t token);
+  void compute_chances();
   void start_threads();
   [[nodiscard]] Status decode(int32_t* tokens, size_t count);
 
   std::string name_;
   std::unique_ptr<llama_model, Deleter> model_;
   std::unique_ptr<llama_context, Deleter> context_;
-  std::unique_ptr<llama_sampler, Deleter> sampler_;
+  std::unique_ptr<llama_sampler, Deleter> allow_;   // biases, penalties, schema: may leave no token
+  std::unique_ptr<llama_sampler, Deleter> choose_;  // chooses from what is left
+  std::vector<llama_token_data> candidates_;
   std::unique_ptr<ChatPrompt> chat_prompt_;  // absent: the model has no chat template
   const llama_vocab* vocab_ = nullptr;
   ggml_threadpool* threads_ = nullptr;
@@ -62,6 +69,8 @@ class LlamaModel : public TokenSource {
   size_t position_ = 0;  // tokens in the context
   int32_t last_ = 0;     // the token that next() returned, not yet computed
   std::string piece_;
+  std::optional<uint32_t> top_logprobs_;
+  TokenChances chances_;
 };
 
 }  // namespace openpcc::engine

@@ -1,5 +1,7 @@
-// llama_sampler.cc - the chain of samplers for one request.
+// llama_sampler.cc - the samplers for one request, and the chances of its tokens.
+#include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "engine/llama_model.h"
 #include "json-schema-to-grammar.h"
@@ -25,8 +27,9 @@ std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, co
   const int32_t vocabulary = llama_vocab_n_tokens(vocab_);
   llama_sampler_chain_params params = llama_sampler_chain_default_params();
   params.no_perf = true;
-  sampler_.reset(llama_sampler_chain_init(params));
-  llama_sampler* chain = sampler_.get();
+  allow_.reset(llama_sampler_chain_init(params));
+  choose_.reset(llama_sampler_chain_init(params));
+  llama_sampler* chain = allow_.get();
 
   std::vector<llama_logit_bias> biases;
   for (const auto& [token, bias] : sampling.logit_bias) {
@@ -67,6 +70,7 @@ std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, co
     }
     llama_sampler_chain_add(chain, sampler);
   }
+  chain = choose_.get();
   if (sampling.temperature <= 0) {
     llama_sampler_chain_add(chain, llama_sampler_init_greedy());
     return std::nullopt;
@@ -83,6 +87,64 @@ std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, co
   }
   llama_sampler_chain_add(chain, llama_sampler_init_dist(sampling.seed));
   return std::nullopt;
+}
+
+std::optional<int32_t> LlamaModel::sample() {
+  const float* logits = llama_get_logits_ith(context_.get(), -1);
+  const int32_t vocabulary = llama_vocab_n_tokens(vocab_);
+  candidates_.resize(static_cast<size_t>(vocabulary));
+  for (llama_token token = 0; token < vocabulary; ++token) {
+    candidates_[static_cast<size_t>(token)] = {token, logits[token], 0};
+  }
+  llama_token_data_array left{candidates_.data(), candidates_.size(), /*selected=*/-1, /*sorted=*/false};
+  llama_sampler_apply(allow_.get(), &left);
+  // The samplers that choose take it for granted that there is something to choose from; a grammar that is then told
+  // of a token that does not fit aborts the process.
+  if (std::none_of(left.data, left.data + left.size, [](const auto& one) { return one.logit > -INFINITY; })) {
+    return std::nullopt;
+  }
+  llama_sampler_apply(choose_.get(), &left);
+  if (left.selected < 0 || static_cast<size_t>(left.selected) >= left.size) {
+    return std::nullopt;
+  }
+  const llama_token token = left.data[left.selected].id;
+  llama_sampler_accept(allow_.get(), token);
+  llama_sampler_accept(choose_.get(), token);
+  return token;
+}
+
+// Of what the model said before any sampler: the logits themselves, made into probabilities.
+void LlamaModel::compute_chances() {
+  constexpr double kLeast = -9999;  // JSON has no infinity; OpenAI's least number
+  const float* logits = llama_get_logits_ith(context_.get(), -1);
+  const auto vocabulary = static_cast<size_t>(llama_vocab_n_tokens(vocab_));
+  const double most = *std::max_element(logits, logits + vocabulary);
+  double sum = 0;
+  for (size_t i = 0; i < vocabulary; ++i) {
+    sum += std::exp(logits[i] - most);
+  }
+  const double scale = most + std::log(sum);
+  const auto logprob = [&](int32_t token) {
+    const double value = logits[token] - scale;
+    return value > kLeast ? value : kLeast;
+  };
+  chances_.chosen = {piece_, logprob(last_)};
+  chances_.top.clear();
+  const size_t count = std::min<size_t>(*top_logprobs_, vocabulary);
+  if (count == 0) {
+    return;
+  }
+  std::vector<int32_t> tokens(vocabulary);
+  std::iota(tokens.begin(), tokens.end(), 0);
+  const auto before = [&](int32_t a, int32_t b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; };
+  std::partial_sort(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(count), tokens.end(), before);
+  std::string text(longest_token_ + 8, '\0');
+  for (size_t i = 0; i < count; ++i) {
+    // By name where it is a control token: as an alternative it says that the answer might have ended here.
+    const int32_t size =
+        llama_token_to_piece(vocab_, tokens[i], text.data(), static_cast<int32_t>(text.size()), 0, /*special=*/true);
+    chances_.top.push_back({text.substr(0, static_cast<size_t>(std::max(size, 0))), logprob(tokens[i])});
+  }
 }
 
 }  // namespace openpcc::engine

@@ -39,7 +39,7 @@ class OllamaWriter : public AnswerWriter {
     return head_.stream ? sink_.head(200, {{"content-type", "application/x-ndjson"}}, std::nullopt) : Status();
   }
 
-  Status text(std::string_view utf8) override {
+  Status text(std::string_view utf8, const std::vector<TokenEntry>&) override {
     if (!head_.stream) {
       whole_.append(utf8);
       return {};

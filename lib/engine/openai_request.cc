@@ -31,6 +31,29 @@ void read_response_format(JsonFields& fields, Generation& generation) {
   }
 }
 
+// A flag in a chat, a number in a plain completion. The official node's chat takes a number, which an inference server
+// reads as a flag: 0 or 1.
+void read_logprobs(JsonFields& fields, ApiRequest& request) {
+  std::optional<uint32_t>& top = request.generation.top_logprobs;
+  if (request.dialect != Dialect::kChat) {
+    if (const auto most = fields.integer("logprobs", 0, kMostCompletionLogprobs)) {
+      top = static_cast<uint32_t>(*most);
+    }
+    return;
+  }
+  const json* flag = fields.value("logprobs");
+  if (flag != nullptr && !flag->is_boolean() && *flag != 0 && *flag != 1) {
+    fields.refuse("logprobs", "must be true or false", "invalid_type");
+    return;
+  }
+  const auto most = fields.integer("top_logprobs", 0, kMostChatLogprobs);
+  if (flag != nullptr && (*flag == true || *flag == 1)) {
+    top = static_cast<uint32_t>(most.value_or(0));
+  } else if (most.value_or(0) > 0) {
+    fields.refuse("top_logprobs", "needs 'logprobs' to be true");
+  }
+}
+
 void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
   Sampling& sampling = request.generation.sampling;
   sampling.temperature = fields.number("temperature", 0, 2).value_or(sampling.temperature);
@@ -68,14 +91,14 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
       }
     }
   }
-  fields.unsupported("logprobs");
+  read_logprobs(fields, request);
   fields.ignore("user");  // names an account, nothing about the answer
 }
 
 void read_chat(JsonFields& fields, ApiRequest& request) {
   read_openai_sampling(fields, request);
   read_response_format(fields, request.generation);
-  for (const char* name : {"tools", "functions", "function_call", "prediction", "top_logprobs"}) {
+  for (const char* name : {"tools", "functions", "function_call", "prediction"}) {
     fields.unsupported(name);
   }
   if (const json* choice = fields.value("tool_choice"); choice != nullptr && *choice != "auto" && *choice != "none") {

@@ -84,8 +84,17 @@ class ScriptedSource : public TokenSource {
     if (static_cast<int>(next_) == break_at) {
       return fail(kBroken, "the script breaks here");
     }
-    return next_ == tokens.size() ? std::nullopt : std::optional<std::string_view>(tokens[next_++]);
+    if (next_ == tokens.size()) {
+      return std::nullopt;
+    }
+    // The n-th token has the logarithm -n, and alternatives named after their place.
+    chances_ = {.chosen = {tokens[next_], -static_cast<double>(next_)}};
+    for (uint32_t i = 0; i < generation.top_logprobs.value_or(0); ++i) {
+      chances_.top.push_back({"top" + std::to_string(i), -0.5 * i});
+    }
+    return tokens[next_++];
   }
+  const TokenChances* chances() const override { return generation.top_logprobs ? &chances_ : nullptr; }
 
   std::vector<std::string> tokens;
   uint64_t prompt_tokens = 7;
@@ -95,6 +104,7 @@ class ScriptedSource : public TokenSource {
   Generation generation;  // of the last begin()
 
  private:
+  TokenChances chances_;
   size_t next_ = 0;
 };
 
