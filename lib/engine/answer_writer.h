@@ -12,7 +12,7 @@
 
 namespace openpcc::engine {
 
-enum class Finish { kStop, kLength };
+enum class Finish { kStop, kLength, kToolCalls };
 
 struct AnswerHead {
   Dialect dialect = Dialect::kChat;
@@ -36,6 +36,8 @@ class AnswerWriter {
   [[nodiscard]] virtual Status begin() = 0;  // once, first
   // Any number of times. `tokens`: those that end in this text, where their chances are asked for.
   [[nodiscard]] virtual Status text(std::string_view utf8, const std::vector<TokenEntry>& tokens) = 0;
+  // Once, after all text, where the answer calls tools.
+  [[nodiscard]] virtual Status tool_calls(const std::vector<ToolCall>& calls) = 0;
   [[nodiscard]] virtual Status finish(Finish reason, const Usage& usage, const Durations& durations) = 0;
 };
 

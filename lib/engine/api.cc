@@ -20,6 +20,7 @@ struct Loop {
   const Environment& environment;
 
   Utf8Stream utf8 = {};
+  Utf8Stream utf8_content = {};
   ChanceQueue queue = {};
   size_t passed = 0;                   // bytes that the stop strings let through
   std::vector<TokenEntry> ready = {};  // tokens whose text is out, or about to
@@ -35,7 +36,42 @@ struct Loop {
     return whole.empty() ? Status() : write(whole);
   }
 
+  bool with_tools = false;  // the text is read for tool calls before it is written
+  std::string raw = {};     // all of it
+  size_t read_next = 0;     // how long it must be to be read again
+  size_t content_written = 0;
+
+  // Reading starts at the beginning each time, so it waits until there is a share of new text.
+  Result<std::vector<ToolCall>> write_parts(bool whole) {
+    if (!whole && raw.size() < read_next) {
+      return std::vector<ToolCall>();
+    }
+    read_next = raw.size() + raw.size() / 16;
+    AnswerParts parts = source.parts_of(raw, whole);
+    if (parts.content.size() > content_written) {
+      std::string fresh;
+      utf8_content.feed(std::string_view(parts.content).substr(content_written), fresh);
+      content_written = parts.content.size();
+      if (!fresh.empty()) {
+        OPENPCC_TRY_STATUS(writer.text(fresh, {}));
+      }
+    }
+    // Some templates' grammars let calls follow each other all the same.
+    if (!request.generation.parallel_tool_calls && parts.tool_calls.size() > 1) {
+      parts.tool_calls.resize(1);
+    }
+    return std::move(parts.tool_calls);
+  }
+
   Status write(std::string_view text) {
+    if (with_tools) {
+      raw.append(text);
+      if (!request.stream) {
+        return {};
+      }
+      OPENPCC_TRY(const auto calls, write_parts(false));
+      return {};
+    }
     const std::vector<TokenEntry> tokens = std::exchange(ready, {});
     return writer.text(text, tokens);
   }
@@ -80,6 +116,13 @@ struct Loop {
       OPENPCC_TRY_STATUS(emit(text));
     }
     OPENPCC_TRY_STATUS(finish(stopped));
+    if (with_tools) {
+      OPENPCC_TRY(const std::vector<ToolCall> calls, write_parts(true));
+      if (!calls.empty()) {
+        OPENPCC_TRY_STATUS(writer.tool_calls(calls));
+        reason = reason == Finish::kStop ? Finish::kToolCalls : reason;
+      }
+    }
     const int64_t end = environment.monotonic_nanoseconds();
     durations = {end - start, first - start, end - first};
     return reason;
@@ -171,6 +214,7 @@ Result<std::optional<Usage>> answer(const Request& request, const FindSource& fi
   Usage usage{static_cast<int64_t>(*prompt_tokens), 0};
   Durations durations;
   Loop loop{.request = *parsed, .source = *source, .most_tokens = most, .writer = *writer, .environment = environment};
+  loop.with_tools = !parsed->generation.tools.empty();
   OPENPCC_TRY(const Finish reason, loop.run(usage, durations));
   OPENPCC_TRY_STATUS(writer->finish(reason, usage, durations));
   return usage;

@@ -221,6 +221,62 @@ TEST(Answer, LeavesOutTheTokensOfAStopString) {
   }
 }
 
+constexpr const char* kOneTool = R"(,"tools":[{"type":"function","function":{"name":"f"}}])";
+
+TEST(Answer, CallsTools) {
+  ScriptedSource source({"let me see\n", "call f ", "{\"a\":1}", "\ncall g {}"});
+  CollectingSink whole;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(kOneTool), whole));
+  const json choice = whole.json()["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_EQ(choice["message"]["content"], "let me see");
+  ASSERT_EQ(choice["message"]["tool_calls"].size(), 2U);
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["type"], "function");
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"], json({{"name", "f"}, {"arguments", "{\"a\":1}"}}));
+  EXPECT_NE(choice["message"]["tool_calls"][0]["id"], choice["message"]["tool_calls"][1]["id"]);
+
+  CollectingSink streamed;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"stream":true)"), streamed));
+  const auto chunks = streamed.stream();
+  ASSERT_EQ(chunks.size(), 4U) << streamed.body;  // role, text, calls, end
+  EXPECT_EQ(chunks[1]["choices"][0]["delta"]["content"], "let me see");
+  const json calls = chunks[2]["choices"][0]["delta"]["tool_calls"];
+  EXPECT_EQ(calls[1]["index"], 1);
+  EXPECT_EQ(calls[1]["function"]["name"], "g");
+  EXPECT_EQ(chunks[3]["choices"][0]["finish_reason"], "tool_calls");
+
+  for (const bool stream : {false, true}) {
+    CollectingSink ollama;
+    ASSERT_TRUE(ask(source, kOllamaChatPath,
+                    chat_body(std::string(kOneTool) + (stream ? R"(,"stream":true)" : R"(,"stream":false)")), ollama));
+    const auto lines = ollama.stream();
+    const json& with_calls = lines.at(stream ? 1 : 0);
+    EXPECT_EQ(with_calls["message"]["tool_calls"][0]["function"]["arguments"]["a"], 1);
+    EXPECT_EQ(lines.back()["done_reason"], "stop");
+  }
+}
+
+TEST(Answer, CallsOneToolWhereOneIsAllowed) {
+  ScriptedSource source({"call f {}\n", "call g {}"});
+  CollectingSink sink;
+  ASSERT_TRUE(
+      ask(source, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"parallel_tool_calls":false)"), sink));
+  ASSERT_EQ(sink.json()["choices"][0]["message"]["tool_calls"].size(), 1U);
+  EXPECT_EQ(sink.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "f");
+}
+
+TEST(Answer, MayLeaveItsToolsAlone) {
+  ScriptedSource source({"no ", "need\n"});
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(kOneTool), sink));
+  EXPECT_EQ(sink.json()["choices"][0]["message"], json({{"role", "assistant"}, {"content", "no need"}}));
+  EXPECT_EQ(sink.json()["choices"][0]["finish_reason"], "stop");
+  ScriptedSource cut({"call f {", "}"});
+  CollectingSink length;
+  ASSERT_TRUE(ask(cut, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"max_tokens":1)"), length));
+  EXPECT_EQ(length.json()["choices"][0]["finish_reason"], "length");
+}
+
 TEST(Answer, StreamsWholeCodePointsAndNothingOfAStopString) {
   ScriptedSource source({"\xE2\x82", "\xAC 1", "<e", "n", "d>", "never"});
   CollectingSink sink;

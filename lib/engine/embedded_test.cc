@@ -157,6 +157,34 @@ TEST(Embedded, ServesSeveralModels) {
   EXPECT_EQ(ask(*engine, kChatCompletionsPath, chat("Hi", {{"model", "other"}}))["status"], 404);
 }
 
+TEST(Embedded, GivesEachModelItsOwnContextAndThreads) {
+  EmbeddedConfig config;
+  config.models = {{"small", tiny_model()}, {"large", tiny_model()}};
+  config.models[0].context_tokens = 64;
+  config.models[0].threads = 1;
+  config.context_tokens = 512;
+  config.threads = 3;
+  const auto engine = make_embedded(config);
+  ASSERT_TRUE(engine->load());
+  const auto tokens = [&](const char* name) {
+    const json got =
+        ask(*engine, kChatCompletionsPath, chat("Hi", {{"model", name}, {"max_tokens", 1000}, {"ignore_eos", true}}));
+    return got["usage"][0].get<int>() + got["usage"][1].get<int>();
+  };
+  EXPECT_EQ(tokens("small"), 64);
+  EXPECT_EQ(tokens("large"), 512);
+  const auto threads = [&](const char* name) {
+    return in_child([&] {
+      CollectingSink sink;
+      const std::string body = chat("Hi", {{"model", name}, {"max_tokens", 1}}).dump();
+      (void)engine->handle({kChatCompletionsPath, as_bytes(body)}, sink);
+      return std::to_string(proc_number("status", "Threads:"));
+    });
+  };
+  EXPECT_EQ(threads("small"), "1");
+  EXPECT_EQ(threads("large"), "3");
+}
+
 TEST(Embedded, RefusesFilesThatAreNoModel) {
   const TemporaryFolder folder;
   const std::string good = read_file(tiny_model());
@@ -184,6 +212,13 @@ TEST(Embedded, RefusesAConfigurationWithoutSense) {
   EmbeddedConfig twice;
   twice.models = {{"m", "a"}, {"m", "b"}};
   EXPECT_EQ(make_embedded(twice)->load().error().code, kBadConfig);
+  EmbeddedConfig own;
+  own.models = {{"m", "a"}};
+  own.models[0].context_tokens = 15;
+  EXPECT_EQ(make_embedded(own)->load().error().code, kBadConfig);
+  own.models[0].context_tokens = 16;
+  own.models[0].threads = 1025;
+  EXPECT_EQ(make_embedded(own)->load().error().code, kBadConfig);
 }
 
 }  // namespace

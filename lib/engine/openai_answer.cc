@@ -79,8 +79,23 @@ class OpenAiWriter : public AnswerWriter {
     return chunk({{"content", utf8}}, utf8, nullptr, logprobs(tokens));
   }
 
+  Status tool_calls(const std::vector<ToolCall>& calls) override {
+    calls_ = ordered_json::array();
+    for (const ToolCall& call : calls) {
+      ordered_json item = ordered_json::object();
+      if (head_.stream) {
+        item["index"] = calls_.size();
+      }
+      item["id"] = call.id.empty() ? "call_" + head_.id + std::to_string(calls_.size()) : call.id;
+      item["type"] = "function";
+      item["function"] = {{"name", call.name}, {"arguments", call.arguments}};
+      calls_.push_back(std::move(item));
+    }
+    return head_.stream ? chunk({{"tool_calls", calls_}}, "", nullptr) : Status();
+  }
+
   Status finish(Finish reason, const Usage& usage, const Durations&) override {
-    const char* why = reason == Finish::kStop ? "stop" : "length";
+    const char* why = reason == Finish::kStop ? "stop" : reason == Finish::kLength ? "length" : "tool_calls";
     const ordered_json counts = {{"prompt_tokens", usage.input_tokens},
                                  {"completion_tokens", usage.output_tokens},
                                  {"total_tokens", usage.input_tokens + usage.output_tokens}};
@@ -97,6 +112,10 @@ class OpenAiWriter : public AnswerWriter {
     ordered_json choice = {{"index", 0}};
     if (chat_) {
       choice["message"] = {{"role", "assistant"}, {"content", whole_}};
+      if (!calls_.empty()) {
+        choice["message"]["content"] = whole_.empty() ? ordered_json(nullptr) : ordered_json(whole_);
+        choice["message"]["tool_calls"] = calls_;
+      }
     } else {
       choice["text"] = whole_;
     }
@@ -151,6 +170,7 @@ class OpenAiWriter : public AnswerWriter {
   ResponseSink& sink_;
   std::string whole_;
   std::vector<TokenEntry> tokens_;
+  ordered_json calls_ = ordered_json::array();
 };
 
 }  // namespace

@@ -96,6 +96,23 @@ class ScriptedSource : public TokenSource {
   }
   const TokenChances* chances() const override { return generation.top_logprobs ? &chances_ : nullptr; }
 
+  // A text may end with calls, one a line: "call NAME ARGUMENTS".
+  AnswerParts parts_of(std::string_view text, bool whole) const override {
+    AnswerParts parts;
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = std::min(text.find('\n', at), text.size());
+      const std::string line(text.substr(at, end - at));
+      const size_t blank = line.find(' ', 5);
+      if (line.starts_with("call ") && blank != std::string::npos) {
+        parts.tool_calls.push_back({"", line.substr(5, blank - 5), line.substr(blank + 1)});
+      } else if (whole || end < text.size()) {
+        parts.content.append(line);
+      }
+      at = end + 1;
+    }
+    return parts;
+  }
+
   std::vector<std::string> tokens;
   uint64_t prompt_tokens = 7;
   uint64_t room_tokens = 1000;
