@@ -1,5 +1,5 @@
-// quiet.h - included ahead of every source of `common`: it prints pieces of schemas and, where it parses answers,
-// answers. Nothing of a request may reach a log, so here it cannot print at all.
+// quiet.h - included ahead of every source of `common` and of libllama: they print pieces of schemas and grammars and,
+// where they parse answers, answers. Nothing of a request may reach a log, so here they cannot print at all.
 #pragma once
 
 #include <cstdio>

@@ -8,10 +8,11 @@
 
 #include "engine/api_request.h"
 #include "engine/engine.h"
+#include "engine/token_chances.h"
 
 namespace openpcc::engine {
 
-enum class Finish { kStop, kLength };
+enum class Finish { kStop, kLength, kToolCalls };
 
 struct AnswerHead {
   Dialect dialect = Dialect::kChat;
@@ -20,6 +21,7 @@ struct AnswerHead {
   int64_t unix_nanoseconds = 0;
   bool stream = false;
   bool include_usage = false;
+  std::optional<uint32_t> top_logprobs = {};  // nothing: no log-probabilities are asked for
 };
 
 struct Durations {  // nanoseconds, as Ollama reports them
@@ -31,8 +33,11 @@ struct Durations {  // nanoseconds, as Ollama reports them
 class AnswerWriter {
  public:
   virtual ~AnswerWriter() = default;
-  [[nodiscard]] virtual Status begin() = 0;                      // once, first
-  [[nodiscard]] virtual Status text(std::string_view utf8) = 0;  // any number of times
+  [[nodiscard]] virtual Status begin() = 0;  // once, first
+  // Any number of times. `tokens`: those that end in this text, where their chances are asked for.
+  [[nodiscard]] virtual Status text(std::string_view utf8, const std::vector<TokenEntry>& tokens) = 0;
+  // Once, after all text, where the answer calls tools.
+  [[nodiscard]] virtual Status tool_calls(const std::vector<ToolCall>& calls) = 0;
   [[nodiscard]] virtual Status finish(Finish reason, const Usage& usage, const Durations& durations) = 0;
 };
 

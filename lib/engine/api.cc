@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 #include "engine/answer_writer.h"
 #include "engine/stop_strings.h"
@@ -18,16 +19,72 @@ struct Loop {
   AnswerWriter& writer;
   const Environment& environment;
 
+  Utf8Stream utf8 = {};
+  Utf8Stream utf8_content = {};
+  ChanceQueue queue = {};
+  size_t passed = 0;                   // bytes that the stop strings let through
+  std::vector<TokenEntry> ready = {};  // tokens whose text is out, or about to
+
   // Stop strings are looked for in the bytes, before they become code points: a stop string may end where one does not.
-  Status emit(std::string_view bytes, Utf8Stream& utf8) {
+  Status emit(std::string_view bytes) {
+    passed += bytes.size();
     std::string whole;
     utf8.feed(bytes, whole);
-    return whole.empty() ? Status() : writer.text(whole);
+    for (TokenEntry& entry : queue.take(passed)) {
+      ready.push_back(std::move(entry));
+    }
+    return whole.empty() ? Status() : write(whole);
+  }
+
+  bool with_tools = false;  // the text is read for tool calls before it is written
+  std::string raw = {};     // all of it
+  size_t read_next = 0;     // how long it must be to be read again
+  size_t content_written = 0;
+
+  // Reading starts at the beginning each time, so it waits until there is a share of new text.
+  Result<std::vector<ToolCall>> write_parts(bool whole) {
+    if (!whole && raw.size() < read_next) {
+      return std::vector<ToolCall>();
+    }
+    read_next = raw.size() + raw.size() / 16;
+    AnswerParts parts = source.parts_of(raw, whole);
+    if (parts.content.size() > content_written) {
+      std::string fresh;
+      utf8_content.feed(std::string_view(parts.content).substr(content_written), fresh);
+      content_written = parts.content.size();
+      if (!fresh.empty()) {
+        OPENPCC_TRY_STATUS(writer.text(fresh, {}));
+      }
+    }
+    // Some templates' grammars let calls follow each other all the same.
+    if (!request.generation.parallel_tool_calls && parts.tool_calls.size() > 1) {
+      parts.tool_calls.resize(1);
+    }
+    return std::move(parts.tool_calls);
+  }
+
+  Status write(std::string_view text) {
+    if (with_tools) {
+      raw.append(text);
+      if (!request.stream) {
+        return {};
+      }
+      OPENPCC_TRY(const auto calls, write_parts(false));
+      return {};
+    }
+    const std::vector<TokenEntry> tokens = std::exchange(ready, {});
+    return writer.text(text, tokens);
+  }
+
+  Status finish(bool cut) {
+    for (TokenEntry& entry : queue.finish(passed, cut)) {
+      ready.push_back(std::move(entry));
+    }
+    return ready.empty() ? Status() : write("");
   }
 
   Result<Finish> run(Usage& usage, Durations& durations) {
     StopStrings stops(request.stop);
-    Utf8Stream utf8;
     const int64_t start = environment.monotonic_nanoseconds();
     int64_t first = start;
     Finish reason = Finish::kLength;
@@ -42,9 +99,12 @@ struct Loop {
         break;
       }
       ++usage.output_tokens;
+      if (const TokenChances* chances = source.chances()) {
+        queue.add(*chances, *token);
+      }
       std::string text;
       stopped = stops.feed(*token, text);
-      OPENPCC_TRY_STATUS(emit(text, utf8));
+      OPENPCC_TRY_STATUS(emit(text));
       if (stopped) {
         reason = Finish::kStop;
         break;
@@ -53,7 +113,15 @@ struct Loop {
     if (!stopped) {
       std::string text;
       stops.finish(text);
-      OPENPCC_TRY_STATUS(emit(text, utf8));
+      OPENPCC_TRY_STATUS(emit(text));
+    }
+    OPENPCC_TRY_STATUS(finish(stopped));
+    if (with_tools) {
+      OPENPCC_TRY(const std::vector<ToolCall> calls, write_parts(true));
+      if (!calls.empty()) {
+        OPENPCC_TRY_STATUS(writer.tool_calls(calls));
+        reason = reason == Finish::kStop ? Finish::kToolCalls : reason;
+      }
     }
     const int64_t end = environment.monotonic_nanoseconds();
     durations = {end - start, first - start, end - first};
@@ -109,8 +177,13 @@ Result<std::optional<Usage>> answer(const Request& request, const FindSource& fi
                   {404, "model '" + parsed->model + "' is not served by this node", "model", "model_not_found"}, sink);
   }
   OPENPCC_TRY(const std::string id, random_id(environment));
-  const AnswerHead head{*dialect,       parsed->model,        id, environment.unix_nanoseconds(),
-                        parsed->stream, parsed->include_usage};
+  const AnswerHead head{.dialect = *dialect,
+                        .model = parsed->model,
+                        .id = id,
+                        .unix_nanoseconds = environment.unix_nanoseconds(),
+                        .stream = parsed->stream,
+                        .include_usage = parsed->include_usage,
+                        .top_logprobs = parsed->generation.top_logprobs};
   if (parsed->load_only) {
     OPENPCC_TRY_STATUS(write_loaded(head, sink));
     return std::nullopt;
@@ -140,7 +213,8 @@ Result<std::optional<Usage>> answer(const Request& request, const FindSource& fi
   OPENPCC_TRY_STATUS(writer->begin());
   Usage usage{static_cast<int64_t>(*prompt_tokens), 0};
   Durations durations;
-  Loop loop{*parsed, *source, most, *writer, environment};
+  Loop loop{.request = *parsed, .source = *source, .most_tokens = most, .writer = *writer, .environment = environment};
+  loop.with_tools = !parsed->generation.tools.empty();
   OPENPCC_TRY(const Finish reason, loop.run(usage, durations));
   OPENPCC_TRY_STATUS(writer->finish(reason, usage, durations));
   return usage;

@@ -8,12 +8,13 @@
 
 namespace openpcc::engine {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;  // the order of a schema's properties is that of the answer's
 
 namespace {
 
-bool too_deep(std::string_view text) {
+bool too_complex(std::string_view text) {
   size_t depth = 0;
+  size_t keys = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -31,6 +32,8 @@ bool too_deep(std::string_view text) {
       }
     } else if ((c == '}' || c == ']') && depth > 0) {
       --depth;
+    } else if (c == ':' && ++keys > kMaxJsonKeys) {
+      return true;
     }
   }
   return false;
@@ -58,8 +61,8 @@ Accepted<ApiRequest> parse_request(Dialect dialect, ByteView body, uint32_t seed
   if (body.size() > kMaxBodyBytes) {
     return std::unexpected(Refusal{400, "the request body is too large"});
   }
-  if (too_deep(as_text(body))) {
-    return std::unexpected(Refusal{400, "the request body is nested too deeply"});
+  if (too_complex(as_text(body))) {
+    return std::unexpected(Refusal{400, "the request body is nested too deeply, or has too many keys"});
   }
   const json parsed = json::parse(body.begin(), body.end(), nullptr, false);
   if (!parsed.is_object()) {

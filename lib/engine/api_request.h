@@ -20,11 +20,15 @@ namespace openpcc::engine {
 // The worker writes a request anew after it has checked its size; that may take more room than the sender's text did.
 inline constexpr size_t kMaxBodyBytes = 8 * limits::kRequestBody;
 inline constexpr size_t kMaxJsonDepth = 64;
+inline constexpr size_t kMaxJsonKeys = 20'000;
 inline constexpr size_t kMaxMessages = 4096;
 inline constexpr size_t kMaxStopStrings = 16;
 inline constexpr size_t kMaxStopStringBytes = 1024;
 inline constexpr size_t kMaxLogitBiases = 1024;
-inline constexpr size_t kMaxSchemaBytes = 65536;
+inline constexpr size_t kMaxTools = 128;
+inline constexpr size_t kMaxToolNameBytes = 64;
+inline constexpr int64_t kMostChatLogprobs = 20;
+inline constexpr int64_t kMostCompletionLogprobs = 5;
 
 enum class Dialect { kChat, kCompletion, kOllamaChat, kOllamaGenerate };
 

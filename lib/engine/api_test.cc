@@ -155,6 +155,128 @@ TEST(Answer, EndsAtALimit) {
   }
 }
 
+TEST(Answer, HasTheChancesOfItsTokens) {
+  ScriptedSource source({"Hel", "\xE2\x82", "\xAC"});
+  CollectingSink chat;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(R"(,"logprobs":true,"top_logprobs":2)"), chat));
+  const json content = chat.json()["choices"][0]["logprobs"]["content"];
+  ASSERT_EQ(content.size(), 3U);
+  EXPECT_EQ(content[0], json::parse(R"({"token":"Hel","logprob":0.0,"bytes":[72,101,108],
+    "top_logprobs":[{"token":"top0","logprob":0.0,"bytes":[116,111,112,48]},{"token":"top1","logprob":-0.5,"bytes":[116,111,112,49]}]})"));
+  EXPECT_EQ(content[1]["token"], R"(bytes:\xe2\x82)");
+  EXPECT_EQ(content[1]["bytes"], json({0xE2, 0x82}));
+  EXPECT_EQ(content[2]["logprob"], -2);
+  EXPECT_EQ(chat.json()["choices"][0]["logprobs"]["refusal"], nullptr);
+
+  CollectingSink completion;
+  ASSERT_TRUE(ask(source, kCompletionsPath, R"({"model":"m","prompt":"say","logprobs":1})", completion));
+  const json logprobs = completion.json()["choices"][0]["logprobs"];
+  EXPECT_EQ(logprobs["tokens"], json({"Hel", R"(bytes:\xe2\x82)", R"(bytes:\xac)"}));
+  EXPECT_EQ(logprobs["token_logprobs"], json({0.0, -1.0, -2.0}));
+  EXPECT_EQ(logprobs["text_offset"], json({0, 3, 4}));
+  EXPECT_EQ(logprobs["top_logprobs"][0], json({{"top0", 0.0}, {"Hel", 0.0}}));
+
+  CollectingSink none;
+  ASSERT_TRUE(ask(source, kCompletionsPath, R"({"model":"m","prompt":"say","logprobs":0})", none));
+  EXPECT_EQ(none.json()["choices"][0]["logprobs"]["top_logprobs"], nullptr);
+}
+
+TEST(Answer, StreamsChancesWithTheTextTheyBelongTo) {
+  ScriptedSource source({"a", "\xE2\x82", "\xAC", "<e", "", "nd>", "never"});
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(R"(,"stream":true,"logprobs":true,"stop":"<end>")"), sink));
+  const auto chunks = sink.stream();
+  ASSERT_EQ(chunks.size(), 4U) << sink.body;  // role, two texts, end
+  EXPECT_EQ(chunks[0]["choices"][0]["logprobs"], nullptr);
+  EXPECT_EQ(chunks[1]["choices"][0]["logprobs"]["content"].size(), 1U);
+  EXPECT_EQ(chunks[2]["choices"][0]["delta"]["content"], "\u20ac");
+  EXPECT_EQ(chunks[2]["choices"][0]["logprobs"]["content"].size(), 2U);
+}
+
+TEST(Answer, LeavesOutTheTokensOfAStopString) {
+  const struct {
+    std::vector<std::string> tokens;
+    const char* stop;
+    size_t kept;
+  } cases[] = {{{"ab", "cd", "ef"}, "cd", 1},
+               {{"ab", "cd", "ef"}, "d", 2},
+               {{"ab", "cd", "ef"}, "ab", 0},
+               {{"ab", "", "cd"}, "x", 3},
+               {{"ab", "cd", ""}, "cdx", 3}};
+  for (const auto& c : cases) {
+    for (const bool stream : {false, true}) {
+      SCOPED_TRACE(std::string(c.stop) + (stream ? " streamed" : ""));
+      ScriptedSource source(c.tokens);
+      CollectingSink sink;
+      const std::string more =
+          R"(,"logprobs":true,"stop":")" + std::string(c.stop) + "\"" + (stream ? R"(,"stream":true)" : "");
+      ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(more), sink));
+      size_t count = 0;
+      for (const json& object : stream ? sink.stream() : std::vector<json>{sink.json()}) {
+        const json& logprobs = object["choices"][0]["logprobs"];
+        count += logprobs.is_null() ? 0 : logprobs["content"].size();
+      }
+      EXPECT_EQ(count, c.kept);
+    }
+  }
+}
+
+constexpr const char* kOneTool = R"(,"tools":[{"type":"function","function":{"name":"f"}}])";
+
+TEST(Answer, CallsTools) {
+  ScriptedSource source({"let me see\n", "call f ", "{\"a\":1}", "\ncall g {}"});
+  CollectingSink whole;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(kOneTool), whole));
+  const json choice = whole.json()["choices"][0];
+  EXPECT_EQ(choice["finish_reason"], "tool_calls");
+  EXPECT_EQ(choice["message"]["content"], "let me see");
+  ASSERT_EQ(choice["message"]["tool_calls"].size(), 2U);
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["type"], "function");
+  EXPECT_EQ(choice["message"]["tool_calls"][0]["function"], json({{"name", "f"}, {"arguments", "{\"a\":1}"}}));
+  EXPECT_NE(choice["message"]["tool_calls"][0]["id"], choice["message"]["tool_calls"][1]["id"]);
+
+  CollectingSink streamed;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"stream":true)"), streamed));
+  const auto chunks = streamed.stream();
+  ASSERT_EQ(chunks.size(), 4U) << streamed.body;  // role, text, calls, end
+  EXPECT_EQ(chunks[1]["choices"][0]["delta"]["content"], "let me see");
+  const json calls = chunks[2]["choices"][0]["delta"]["tool_calls"];
+  EXPECT_EQ(calls[1]["index"], 1);
+  EXPECT_EQ(calls[1]["function"]["name"], "g");
+  EXPECT_EQ(chunks[3]["choices"][0]["finish_reason"], "tool_calls");
+
+  for (const bool stream : {false, true}) {
+    CollectingSink ollama;
+    ASSERT_TRUE(ask(source, kOllamaChatPath,
+                    chat_body(std::string(kOneTool) + (stream ? R"(,"stream":true)" : R"(,"stream":false)")), ollama));
+    const auto lines = ollama.stream();
+    const json& with_calls = lines.at(stream ? 1 : 0);
+    EXPECT_EQ(with_calls["message"]["tool_calls"][0]["function"]["arguments"]["a"], 1);
+    EXPECT_EQ(lines.back()["done_reason"], "stop");
+  }
+}
+
+TEST(Answer, CallsOneToolWhereOneIsAllowed) {
+  ScriptedSource source({"call f {}\n", "call g {}"});
+  CollectingSink sink;
+  ASSERT_TRUE(
+      ask(source, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"parallel_tool_calls":false)"), sink));
+  ASSERT_EQ(sink.json()["choices"][0]["message"]["tool_calls"].size(), 1U);
+  EXPECT_EQ(sink.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "f");
+}
+
+TEST(Answer, MayLeaveItsToolsAlone) {
+  ScriptedSource source({"no ", "need\n"});
+  CollectingSink sink;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(kOneTool), sink));
+  EXPECT_EQ(sink.json()["choices"][0]["message"], json({{"role", "assistant"}, {"content", "no need"}}));
+  EXPECT_EQ(sink.json()["choices"][0]["finish_reason"], "stop");
+  ScriptedSource cut({"call f {", "}"});
+  CollectingSink length;
+  ASSERT_TRUE(ask(cut, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"max_tokens":1)"), length));
+  EXPECT_EQ(length.json()["choices"][0]["finish_reason"], "length");
+}
+
 TEST(Answer, StreamsWholeCodePointsAndNothingOfAStopString) {
   ScriptedSource source({"\xE2\x82", "\xAC 1", "<e", "n", "d>", "never"});
   CollectingSink sink;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include <nlohmann/json.hpp>
 #include "chat.h"
 #include "engine/engine.h"
 #include "llama.h"
@@ -99,10 +100,68 @@ struct ChatPrompt::State {
     } else {
       object->insert("content", content);
     }
+    // In the order and form of common_chat_msg::to_json_oaicompat.
+    const auto insert_text = [&](const char* key, const std::string& text) {
+      if (!text.empty()) {
+        auto value = jinja::mk_val<jinja::value_string>(text);
+        value->mark_input();
+        object->insert(key, value);
+      }
+    };
+    insert_text("name", message.tool_name);
+    insert_text("tool_call_id", message.tool_call_id);
+    if (!message.tool_calls.empty()) {
+      object->insert("tool_calls", marked_value(calls_json(message.tool_calls)));
+    }
     return object;
   }
 
-  Rendered render(const std::vector<Message>& messages, std::time_t now) const {
+  common_json calls_json(const std::vector<ToolCall>& calls) const {
+    common_json out = common_json::array();
+    for (const ToolCall& call : calls) {
+      common_json function = common_json::object();
+      function["name"] = call.name;
+      if (chat_template.caps.supports_object_arguments) {
+        function["arguments"] = common_json::parse(call.arguments);
+      } else {
+        function["arguments"] = call.arguments;
+      }
+      common_json item = common_json::object();
+      item["type"] = "function";
+      item["function"] = function;
+      if (!call.id.empty()) {
+        item["id"] = call.id;
+      }
+      out.push_back(item);
+    }
+    return out;
+  }
+
+  static common_json tools_json(const std::vector<Tool>& tools) {
+    common_json out = common_json::array();
+    for (const Tool& tool : tools) {
+      common_json function = common_json::object();
+      function["name"] = tool.name;
+      function["description"] = tool.description;
+      function["parameters"] = common_json::parse(tool.parameters);
+      common_json item = common_json::object();
+      item["type"] = "function";
+      item["function"] = function;
+      out.push_back(item);
+    }
+    return out;
+  }
+
+  // Every text in it is the user's.
+  static jinja::value marked_value(const common_json& json) {
+    common_json wrapper = common_json::object();
+    wrapper["value"] = json;
+    jinja::context scratch;
+    jinja::global_from_json(scratch, wrapper, /*mark_input=*/true);
+    return scratch.get_val("value");
+  }
+
+  Rendered render(const std::vector<Message>& messages, std::time_t now, const std::vector<Tool>& tools) const {
     jinja::context context(chat_template.source());
     context.current_time = now;
     auto list = jinja::mk_val<jinja::value_array>();
@@ -111,6 +170,9 @@ struct ChatPrompt::State {
     }
     const auto text_value = [](const std::string& text) { return jinja::mk_val<jinja::value_string>(text); };
     context.set_val("messages", list);
+    if (!tools.empty()) {
+      context.set_val("tools", marked_value(tools_json(tools)));
+    }
     context.set_val("bos_token", text_value(chat_template.bos_token()));
     context.set_val("eos_token", text_value(chat_template.eos_token()));
     context.set_val("enable_thinking", jinja::mk_val<jinja::value_bool>(true));
@@ -206,26 +268,63 @@ struct ChatPrompt::State {
   }
 
   // The messages without any text that looks like a control token, or nothing when there is none.
-  std::optional<std::vector<Message>> without_control_text(const std::vector<Message>& messages) const {
-    std::vector<Message> clean = messages;
+  struct Conversation {
+    std::vector<Message> messages;
+    std::vector<Tool> tools;
+  };
+  std::optional<Conversation> without_control_text(const std::vector<Message>& messages,
+                                                   const std::vector<Tool>& tools) const {
+    Conversation clean{messages, tools};
     bool changed = false;
-    for (Message& message : clean) {
-      for (const Special& special : specials) {
-        size_t at = message.content.find(special.text);
-        if (at == std::string::npos) {
-          continue;
-        }
-        changed = true;
-        std::string kept;
-        size_t from = 0;
-        for (; at != std::string::npos; at = message.content.find(special.text, from)) {
-          kept.append(message.content, from, at - from).append("?");
-          from = at + special.text.size();
-        }
-        message.content = kept.append(message.content, from);
+    for (Message& message : clean.messages) {
+      changed = remove_control_text(message.content) || changed;
+      changed = remove_control_text(message.tool_call_id) || changed;
+      changed = remove_control_text(message.tool_name) || changed;
+      for (ToolCall& call : message.tool_calls) {
+        changed = remove_control_text(call.id) || changed;
+        changed = remove_from_json(call.arguments) || changed;
       }
     }
+    for (Tool& tool : clean.tools) {
+      changed = remove_control_text(tool.description) || changed;
+      changed = remove_from_json(tool.parameters) || changed;
+    }
     return changed ? std::optional(std::move(clean)) : std::nullopt;
+  }
+
+  // Also where JSON writes it with escapes.
+  bool remove_from_json(std::string& text) const {
+    std::string plain = nlohmann::ordered_json::parse(text).dump();
+    const bool changed = remove_control_text(plain);
+    if (changed) {
+      text = std::move(plain);
+    }
+    return changed;
+  }
+
+  bool remove_control_text(std::string& text) const {
+    bool changed = false;
+    for (const Special& special : specials) {
+      size_t at = text.find(special.text);
+      if (at == std::string::npos) {
+        continue;
+      }
+      changed = true;
+      std::string kept;
+      size_t from = 0;
+      for (; at != std::string::npos; at = text.find(special.text, from)) {
+        kept.append(text, from, at - from).append("?");
+        from = at + special.text.size();
+      }
+      text = kept.append(text, from);
+    }
+    return changed;
+  }
+
+  // Whether this is what llama.cpp's own way renders, which leaves out a begin token that libllama would add.
+  bool is_expected(const std::string& text, const std::string& expected) const {
+    const std::string& bos = chat_template.bos_token();
+    return text == expected || (!bos.empty() && text.starts_with(bos) && text.substr(bos.size()) == expected);
   }
 };
 
@@ -240,7 +339,8 @@ Result<std::unique_ptr<ChatPrompt>> ChatPrompt::create(const llama_vocab* vocab,
   }
 }
 
-Accepted<std::vector<int32_t>> ChatPrompt::tokens(const std::vector<Message>& messages, std::time_t now) const {
+Accepted<std::vector<int32_t>> ChatPrompt::tokens(const std::vector<Message>& messages, std::time_t now,
+                                                  const std::vector<Tool>& tools, const std::string* expected) const {
   std::vector<Message> adapted = messages;
   if (!state_->chat_template.caps.supports_system_role && adapted.size() > 1 && adapted[0].role == "system") {
     // As llama.cpp does for templates that know no system role.
@@ -248,18 +348,22 @@ Accepted<std::vector<int32_t>> ChatPrompt::tokens(const std::vector<Message>& me
     adapted.erase(adapted.begin());
   }
   try {
-    const Rendered rendered = state_->render(adapted, now);
+    const Rendered rendered = state_->render(adapted, now, tools);
+    if (expected != nullptr && !state_->is_expected(rendered.text, *expected)) {
+      return std::unexpected(
+          Refusal{400, "tools are not supported with this model's chat template", "tools", "unsupported_parameter"});
+    }
     const std::vector<Place> found = state_->places(rendered);
     // A template may work on a message in a way that loses where it came from. Then the same messages without control
     // text would give other control tokens.
-    if (const auto clean = state_->without_control_text(adapted)) {
-      const Rendered harmless = state_->render(*clean, now);
+    if (const auto clean = state_->without_control_text(adapted, tools)) {
+      const Rendered harmless = state_->render(clean->messages, now, clean->tools);
       const auto same = [](const Place& a, const Place& b) { return a.special == b.special; };
-      const std::vector<Place> expected = state_->places(harmless);
-      if (!std::equal(found.begin(), found.end(), expected.begin(), expected.end(), same)) {
+      const std::vector<Place> wanted = state_->places(harmless);
+      if (!std::equal(found.begin(), found.end(), wanted.begin(), wanted.end(), same)) {
         return std::unexpected(
             Refusal{400,
-                    "a message contains one of the model's control tokens, which its chat template would "
+                    "a message or tool contains one of the model's control tokens, which its chat template would "
                     "not keep apart from its own",
                     "messages"});
       }

@@ -30,8 +30,12 @@ class ChatPrompt {
   ChatPrompt(const ChatPrompt&) = delete;
   ChatPrompt& operator=(const ChatPrompt&) = delete;
 
-  // `now` is what templates that write a date write. Refuses what the template refuses.
-  [[nodiscard]] Accepted<std::vector<int32_t>> tokens(const std::vector<Message>& messages, std::time_t now) const;
+  // `now` is what templates that write a date write. Refuses what the template refuses. Tools, and what messages say of
+  // them, are the user's text like all else. `expected`: what llama.cpp's own way renders, with tools; a template for
+  // which it changes the messages first is refused, for then this here would tell the model something else.
+  [[nodiscard]] Accepted<std::vector<int32_t>> tokens(const std::vector<Message>& messages, std::time_t now,
+                                                      const std::vector<Tool>& tools = {},
+                                                      const std::string* expected = nullptr) const;
 
  private:
   struct State;

@@ -10,6 +10,8 @@ extern "C" const char* openpcc_cpu_variant(void);  // cmake/llama/dispatch.c
 namespace openpcc::engine {
 namespace {
 
+constexpr uint32_t kMostThreads = 1024;
+
 // libllama logs prompts at some levels, and a process that handles plaintext logs none of it.
 void discard_log(ggml_log_level, const char*, void*) {}
 
@@ -73,9 +75,14 @@ class EmbeddedEngine : public Engine {
       if (config_.models[i].name.empty() || config_.models[i].path.empty()) {
         return fail(kBadConfig, "a model has no name or no path");
       }
+      const uint32_t context = config_.models[i].context_tokens.value_or(config_.context_tokens);
+      if (context < 16 || config_.models[i].threads.value_or(config_.threads) > kMostThreads) {
+        return fail(kBadConfig, "context_tokens must be at least 16 and threads at most 1024, for the model '" +
+                                    config_.models[i].name + "' as well");
+      }
     }
-    if (config_.context_tokens < 16 || config_.batch_tokens == 0 || config_.threads > 1024) {
-      return fail(kBadConfig, "context_tokens must be at least 16, batch_tokens at least 1, threads at most 1024");
+    if (config_.batch_tokens == 0) {
+      return fail(kBadConfig, "batch_tokens must be at least 1");
     }
     return {};
   }

@@ -1,70 +1,11 @@
 // The embedded engine with real files: the demo model, and Llama 3's vocabulary with random weights.
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/limits.h"
-#include "engine/engine.h"
-#include "engine/testing/bare.h"
-#include "engine/testing/model_files.h"
-#include "engine/testing/scripted.h"
+#include "engine/testing/asking.h"
 
 namespace openpcc::engine {
 namespace {
-
-using nlohmann::json;
-
-constexpr uint32_t kThreads = 2;
-
-std::unique_ptr<Engine> loaded(const std::string& path, uint32_t context = 2048) {
-  EmbeddedConfig config;
-  config.models = {{"m", path}};
-  config.threads = kThreads;
-  config.context_tokens = context;
-  auto engine = make_embedded(config);
-  const auto status = engine->load();
-  EXPECT_TRUE(status) << status.error().message;
-  return engine;
-}
-
-// What a child forked after load() answers: {"status", "body", "usage"}.
-json ask(Engine& engine, std::string_view path, const json& body) {
-  return json::parse(in_child([&] {
-    CollectingSink sink;
-    const std::string text = body.dump();
-    const auto usage = engine.handle({path, as_bytes(text)}, sink);
-    json out = {{"status", sink.status}, {"body", sink.body}, {"pieces", sink.pieces.size()}};
-    if (!usage) {
-      out["error"] = usage.error().message;
-    } else if (*usage) {
-      out["usage"] = {(*usage)->input_tokens, (*usage)->output_tokens};
-    }
-    return out.dump();
-  }));
-}
-
-json chat(const std::string& text, const json& more = json::object()) {
-  json body = {
-      {"model", "m"}, {"messages", {{{"role", "user"}, {"content", text}}}}, {"temperature", 0}, {"max_tokens", 40}};
-  body.update(more);
-  return body;
-}
-
-std::string content_of(const json& result) {
-  const json body = json::parse(result["body"].get<std::string>());
-  return body["choices"][0]["message"]["content"].get<std::string>();
-}
-
-std::string finish_of(const json& result) {
-  return json::parse(result["body"].get<std::string>())["choices"][0]["finish_reason"].get<std::string>();
-}
-
-json bare(const std::string& path, const std::string& text, int max_tokens) {
-  return json::parse(in_child([&] {
-    const BareAnswer answer = ask_bare_library(path, {{"user", text}}, max_tokens, kThreads);
-    return json{{"prompt", answer.prompt.size()}, {"tokens", answer.tokens.size()}, {"text", answer.text}}.dump();
-  }));
-}
 
 TEST(Embedded, LoadLeavesOneThreadAndNoMappingOfTheFile) {
   EXPECT_EQ(in_child([] {
@@ -160,46 +101,6 @@ TEST(Embedded, IgnoresTheEndWhenAsked) {
   EXPECT_EQ(goes_on["usage"][1], 120);
 }
 
-TEST(Embedded, AppliesPenaltiesAndBiases) {
-  const auto engine = loaded(demo_model());
-  const std::string plain = content_of(ask(*engine, kChatCompletionsPath, chat("Repeat the word dog.")));
-  EXPECT_NE(content_of(ask(*engine, kChatCompletionsPath, chat("Repeat the word dog.", {{"repetition_penalty", 1.9}}))),
-            plain);
-  EXPECT_NE(content_of(ask(*engine, kChatCompletionsPath,
-                           chat("Repeat the word dog.", {{"frequency_penalty", 2}, {"presence_penalty", 2}}))),
-            plain);
-  const json biased =
-      ask(*engine, kChatCompletionsPath, chat("Hello", {{"logit_bias", {{"33", 100}}}, {"max_tokens", 4}}));
-  const std::string text = content_of(biased);
-  EXPECT_EQ(text, std::string(1, text[0]) + text[0] + text[0] + text[0]);  // one token, always the same
-  EXPECT_EQ(ask(*engine, kChatCompletionsPath, chat("Hello", {{"logit_bias", {{"999999", 1}}}}))["status"], 400);
-}
-
-TEST(Embedded, FitsAnswersToASchema) {
-  const auto engine = loaded(demo_model());
-  const json schema = {
-      {"type", "object"},
-      {"properties",
-       {{"city", {{"type", "string"}, {"maxLength", 20}}}, {"population", {{"type", "integer"}, {"maximum", 99}}}}},
-      {"required", {"city", "population"}},
-      {"additionalProperties", false}};
-  const json got =
-      ask(*engine, kChatCompletionsPath,
-          chat("Tell me about Paris.",
-               {{"max_tokens", 100},
-                {"response_format", {{"type", "json_schema"}, {"json_schema", {{"name", "c"}, {"schema", schema}}}}}}));
-  ASSERT_EQ(got["status"], 200) << got;
-  const json answer = json::parse(content_of(got), nullptr, false);
-  ASSERT_TRUE(answer.is_object()) << content_of(got);
-  EXPECT_TRUE(answer["city"].is_string());
-  EXPECT_TRUE(answer["population"].is_number_integer());
-  const json bad = ask(
-      *engine, kChatCompletionsPath,
-      chat("x",
-           {{"response_format", {{"type", "json_schema"}, {"json_schema", {{"schema", {{"$ref", "#/nowhere"}}}}}}}}));
-  EXPECT_EQ(bad["status"], 400) << bad;
-}
-
 TEST(Embedded, CompletesPlainText) {
   const auto engine = loaded(demo_model());
   const json got = ask(*engine, kCompletionsPath,
@@ -256,6 +157,34 @@ TEST(Embedded, ServesSeveralModels) {
   EXPECT_EQ(ask(*engine, kChatCompletionsPath, chat("Hi", {{"model", "other"}}))["status"], 404);
 }
 
+TEST(Embedded, GivesEachModelItsOwnContextAndThreads) {
+  EmbeddedConfig config;
+  config.models = {{"small", tiny_model()}, {"large", tiny_model()}};
+  config.models[0].context_tokens = 64;
+  config.models[0].threads = 1;
+  config.context_tokens = 512;
+  config.threads = 3;
+  const auto engine = make_embedded(config);
+  ASSERT_TRUE(engine->load());
+  const auto tokens = [&](const char* name) {
+    const json got =
+        ask(*engine, kChatCompletionsPath, chat("Hi", {{"model", name}, {"max_tokens", 1000}, {"ignore_eos", true}}));
+    return got["usage"][0].get<int>() + got["usage"][1].get<int>();
+  };
+  EXPECT_EQ(tokens("small"), 64);
+  EXPECT_EQ(tokens("large"), 512);
+  const auto threads = [&](const char* name) {
+    return in_child([&] {
+      CollectingSink sink;
+      const std::string body = chat("Hi", {{"model", name}, {"max_tokens", 1}}).dump();
+      (void)engine->handle({kChatCompletionsPath, as_bytes(body)}, sink);
+      return std::to_string(proc_number("status", "Threads:"));
+    });
+  };
+  EXPECT_EQ(threads("small"), "1");
+  EXPECT_EQ(threads("large"), "3");
+}
+
 TEST(Embedded, RefusesFilesThatAreNoModel) {
   const TemporaryFolder folder;
   const std::string good = read_file(tiny_model());
@@ -283,6 +212,13 @@ TEST(Embedded, RefusesAConfigurationWithoutSense) {
   EmbeddedConfig twice;
   twice.models = {{"m", "a"}, {"m", "b"}};
   EXPECT_EQ(make_embedded(twice)->load().error().code, kBadConfig);
+  EmbeddedConfig own;
+  own.models = {{"m", "a"}};
+  own.models[0].context_tokens = 15;
+  EXPECT_EQ(make_embedded(own)->load().error().code, kBadConfig);
+  own.models[0].context_tokens = 16;
+  own.models[0].threads = 1025;
+  EXPECT_EQ(make_embedded(own)->load().error().code, kBadConfig);
 }
 
 }  // namespace

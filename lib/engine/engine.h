@@ -78,9 +78,11 @@ class Engine {
 };
 
 struct ModelFile {
-  std::string name;                     // what requests call it, e.g. "smollm2:135m"
-  std::string path;                     // GGUF
-  std::string chat_template_path = {};  // Jinja; empty: the template in the file
+  std::string name;                             // what requests call it, e.g. "smollm2:135m"
+  std::string path;                             // GGUF
+  std::string chat_template_path = {};          // Jinja; empty: the template in the file
+  std::optional<uint32_t> context_tokens = {};  // in place of EmbeddedConfig's
+  std::optional<uint32_t> threads = {};
 };
 
 struct EmbeddedConfig {

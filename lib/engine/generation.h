@@ -28,9 +28,32 @@ struct Refusal {
 template <typename T>
 using Accepted = std::expected<T, Refusal>;
 
+struct ToolCall {
+  std::string id;
+  std::string name;
+  std::string arguments;  // a JSON object, as text
+};
+
 struct Message {
-  std::string role;  // system, user or assistant
+  std::string role;  // system, user, assistant or tool
   std::string content;
+  std::vector<ToolCall> tool_calls = {};  // of an assistant
+  std::string tool_call_id = {};          // of a tool's result
+  std::string tool_name = {};
+};
+
+struct Tool {
+  std::string name;
+  std::string description;
+  std::string parameters;  // a JSON schema, as text
+};
+
+enum class ToolChoice { kAuto, kRequired, kNone };
+
+// What the text of an answer says, where it may call tools.
+struct AnswerParts {
+  std::string content;
+  std::vector<ToolCall> tool_calls;
 };
 
 // Defaults are OpenAI's.
@@ -52,7 +75,23 @@ struct Generation {
   std::vector<Message> messages = {};
   std::string text = {};
   std::string json_schema = {};  // the answer must fit it; empty: anything
+  bool strict_schema = false;    // all of it; otherwise what of it can be enforced
   Sampling sampling = {};
+  std::vector<Tool> tools = {};
+  ToolChoice tool_choice = ToolChoice::kAuto;
+  bool parallel_tool_calls = true;
+  std::optional<uint32_t> top_logprobs = {};  // chances() beside each token, with so many alternatives
+};
+
+// How probable the model itself found a token: the natural logarithm, before temperature, biases, penalties and schema.
+struct TokenChance {
+  std::string bytes;
+  double logprob = 0;
+};
+
+struct TokenChances {
+  TokenChance chosen;
+  std::vector<TokenChance> top = {};  // the most probable first; the chosen one may be among them
 };
 
 class TokenSource {
@@ -64,6 +103,13 @@ class TokenSource {
   [[nodiscard]] virtual uint64_t room() const = 0;
   // The bytes of the next token, valid until the next call; nothing when the model ended its answer.
   [[nodiscard]] virtual Result<std::optional<std::string_view>> next() = 0;
+  // Of the token that next() gave last, until the next call, where the generation asked for them.
+  [[nodiscard]] virtual const TokenChances* chances() const { return nullptr; }
+  // Reads the text that the tokens gave, for a generation with tools; `whole` when there is no more to come.
+  [[nodiscard]] virtual AnswerParts parts_of(std::string_view text, bool whole) const {
+    (void)whole;
+    return {std::string(text), {}};
+  }
 };
 
 }  // namespace openpcc::engine

@@ -5,7 +5,7 @@
 
 namespace openpcc::engine {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;  // the order of a schema's properties is that of the answer's
 
 JsonFields::JsonFields(const json& object, std::string prefix) : object_(object), prefix_(std::move(prefix)) {}
 

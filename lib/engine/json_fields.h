@@ -19,14 +19,14 @@ namespace openpcc::engine {
 class JsonFields {
  public:
   // `prefix` names the object in refusals ("options."). The object must outlive this.
-  explicit JsonFields(const nlohmann::json& object, std::string prefix = {});
+  explicit JsonFields(const nlohmann::ordered_json& object, std::string prefix = {});
 
   [[nodiscard]] std::optional<std::string> text(std::string_view name);
   [[nodiscard]] std::optional<bool> boolean(std::string_view name);
   [[nodiscard]] std::optional<double> number(std::string_view name, double low, double high);
   [[nodiscard]] std::optional<int64_t> integer(std::string_view name, int64_t low, int64_t high);
   // The value itself, where it is there and not null; the caller looks at its type.
-  [[nodiscard]] const nlohmann::json* value(std::string_view name);
+  [[nodiscard]] const nlohmann::ordered_json* value(std::string_view name);
   // Says nothing that changes the answer: taken and forgotten.
   void ignore(std::string_view name);
   // A feature that is not offered: taken where its value asks for nothing (null, false, 0, "", [], {}, "none").
@@ -40,7 +40,7 @@ class JsonFields {
   [[nodiscard]] bool refused() const { return refusal_.has_value(); }
 
  private:
-  const nlohmann::json& object_;
+  const nlohmann::ordered_json& object_;
   std::string prefix_;
   std::set<std::string, std::less<>> seen_;
   std::optional<Refusal> refusal_;

@@ -48,7 +48,9 @@ Result<std::string> template_of(const ModelFile& file, const llama_model* model)
 Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const ModelFile& file, const EmbeddedConfig& config) {
   std::unique_ptr<LlamaModel> loaded(new LlamaModel);
   loaded->name_ = file.name;
-  loaded->thread_count_ = config.threads != 0 ? config.threads : usable_processors();
+  const uint32_t threads = file.threads.value_or(config.threads);
+  const uint32_t context_tokens = file.context_tokens.value_or(config.context_tokens);
+  loaded->thread_count_ = threads != 0 ? threads : usable_processors();
 
   llama_model_params model_params = llama_model_default_params();
   model_params.n_gpu_layers = 0;
@@ -71,7 +73,7 @@ Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const ModelFile& file, cons
 
   const auto trained = static_cast<uint32_t>(std::max(llama_model_n_ctx_train(loaded->model_.get()), 0));
   llama_context_params params = llama_context_default_params();
-  params.n_ctx = trained == 0 ? config.context_tokens : std::min(config.context_tokens, trained);
+  params.n_ctx = trained == 0 ? context_tokens : std::min(context_tokens, trained);
   loaded->context_tokens_ = params.n_ctx;
   params.n_batch = std::min(config.batch_tokens, params.n_ctx);
   params.n_ubatch = params.n_batch;
@@ -88,6 +90,7 @@ Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const ModelFile& file, cons
   OPENPCC_TRY(const std::string chat_template, template_of(file, loaded->model_.get()));
   if (!chat_template.empty()) {
     OPENPCC_TRY(loaded->chat_prompt_, ChatPrompt::create(loaded->vocab_, chat_template));
+    loaded->tool_format_ = ToolFormat::create(loaded->model_.get(), chat_template);
   }
   return loaded;
 }
@@ -114,12 +117,13 @@ void LlamaModel::start_threads() {
   }
 }
 
-Accepted<std::vector<int32_t>> LlamaModel::prompt_of(const Generation& generation) const {
+Accepted<std::vector<int32_t>> LlamaModel::prompt_of(const Generation& generation) {
   const uint64_t context = context_tokens_;
   size_t bytes = generation.text.size();
   for (const Message& message : generation.messages) {
     bytes += message.content.size();
   }
+  tool_plan_.reset();
   // What cannot fit whatever its tokens are need not be tokenised.
   const uint64_t fewest = bytes / longest_token_;
   if (fewest >= context) {
@@ -134,7 +138,19 @@ Accepted<std::vector<int32_t>> LlamaModel::prompt_of(const Generation& generatio
   if (!chat_prompt_) {
     return std::unexpected(Refusal{400, "this model has no chat template: use /v1/completions", "messages"});
   }
-  return chat_prompt_->tokens(generation.messages, std::time(nullptr));
+  const std::time_t now = std::time(nullptr);
+  if (!has_tools(generation)) {
+    return chat_prompt_->tokens(generation.messages, now);
+  }
+  if (!tool_format_) {
+    return std::unexpected(Refusal{400, "'tools' are not supported by this model", "tools", "unsupported_parameter"});
+  }
+  Accepted<ToolPlan> plan = tool_format_->plan(generation, now);
+  if (!plan) {
+    return std::unexpected(std::move(plan).error());
+  }
+  tool_plan_ = std::move(*plan);
+  return chat_prompt_->tokens(generation.messages, now, generation.tools, &tool_plan_->params.prompt);
 }
 
 Accepted<uint64_t> LlamaModel::begin(const Generation& generation) {
@@ -158,8 +174,13 @@ Accepted<uint64_t> LlamaModel::begin(const Generation& generation) {
   }
   prompt_ = std::move(*prompt);
   position_ = 0;
+  top_logprobs_ = generation.top_logprobs;
   llama_memory_clear(llama_get_memory(context_.get()), false);
   return prompt_.size();
+}
+
+AnswerParts LlamaModel::parts_of(std::string_view text, bool whole) const {
+  return tool_plan_ ? read_answer(*tool_plan_, text, whole) : AnswerParts{std::string(text), {}};
 }
 
 uint64_t LlamaModel::room() const {
@@ -186,21 +207,32 @@ Result<std::optional<std::string_view>> LlamaModel::next() {
     } else {
       OPENPCC_TRY_STATUS(decode(&last_, 1));
     }
-    last_ = llama_sampler_sample(sampler_.get(), context_.get(), -1);
+    const std::optional<int32_t> sampled = sample();
+    if (!sampled || llama_vocab_is_eog(vocab_, *sampled)) {
+      return std::nullopt;
+    }
+    last_ = *sampled;
+    OPENPCC_TRY(const std::string_view piece, piece_of(last_));
+    if (top_logprobs_) {
+      compute_chances();
+    }
+    return piece;
   } catch (const std::exception&) {
     return fail(kBroken, "libllama failed while it computed the next token");
   }
-  if (llama_vocab_is_eog(vocab_, last_)) {
-    return std::nullopt;
-  }
+}
+
+Result<std::string_view> LlamaModel::piece_of(int32_t token) {
   piece_.resize(longest_token_ + 8);
-  // Control tokens have no text of their own in an answer.
+  // Control tokens have no text of their own in an answer, but for those that a tool call is written with.
+  const bool special = std::find(spelled_out_.begin(), spelled_out_.end(), token) != spelled_out_.end();
   const int32_t size =
-      llama_token_to_piece(vocab_, last_, piece_.data(), static_cast<int32_t>(piece_.size()), 0, false);
+      llama_token_to_piece(vocab_, token, piece_.data(), static_cast<int32_t>(piece_.size()), 0, special);
   if (size < 0) {
     return fail(kBroken, "libllama gave a token that is longer than its vocabulary says");
   }
-  return std::string_view(piece_).substr(0, static_cast<size_t>(size));
+  piece_.resize(static_cast<size_t>(size));
+  return piece_;
 }
 
 }  // namespace openpcc::engine

@@ -13,6 +13,7 @@
 #include "engine/chat_prompt.h"
 #include "engine/engine.h"
 #include "engine/generation.h"
+#include "engine/tool_format.h"
 #include "llama.h"
 
 struct ggml_threadpool;
@@ -33,6 +34,8 @@ class LlamaModel : public TokenSource {
   [[nodiscard]] Accepted<uint64_t> begin(const Generation& generation) override;
   [[nodiscard]] uint64_t room() const override;
   [[nodiscard]] Result<std::optional<std::string_view>> next() override;
+  [[nodiscard]] const TokenChances* chances() const override { return top_logprobs_ ? &chances_ : nullptr; }
+  [[nodiscard]] AnswerParts parts_of(std::string_view text, bool whole) const override;
 
  private:
   struct Deleter {
@@ -42,16 +45,28 @@ class LlamaModel : public TokenSource {
   };
 
   LlamaModel() = default;
-  [[nodiscard]] Accepted<std::vector<int32_t>> prompt_of(const Generation& generation) const;
+  [[nodiscard]] Accepted<std::vector<int32_t>> prompt_of(const Generation& generation);
   [[nodiscard]] std::optional<Refusal> make_sampler(const Generation& generation, const std::vector<int32_t>& prompt);
+  // Nothing where biases and schema leave no token at all: there the answer is over.
+  [[nodiscard]] std::optional<int32_t> sample();
+  [[nodiscard]] std::optional<int32_t> choose(bool within_grammar);
+  [[nodiscard]] Result<std::string_view> piece_of(int32_t token);
+  void compute_chances();
+  [[nodiscard]] std::optional<Refusal> make_tool_grammar();
   void start_threads();
   [[nodiscard]] Status decode(int32_t* tokens, size_t count);
 
   std::string name_;
   std::unique_ptr<llama_model, Deleter> model_;
   std::unique_ptr<llama_context, Deleter> context_;
-  std::unique_ptr<llama_sampler, Deleter> sampler_;
+  std::unique_ptr<llama_sampler, Deleter> shape_;    // biases and penalties: may leave no token
+  std::unique_ptr<llama_sampler, Deleter> choose_;   // chooses from what is left
+  std::unique_ptr<llama_sampler, Deleter> grammar_;  // absent: anything goes
+  std::vector<llama_token_data> candidates_;
   std::unique_ptr<ChatPrompt> chat_prompt_;  // absent: the model has no chat template
+  std::unique_ptr<ToolFormat> tool_format_;
+  std::optional<ToolPlan> tool_plan_;  // of the request, where it has to do with tools
+  std::vector<int32_t> spelled_out_;   // control tokens that are text in such an answer
   const llama_vocab* vocab_ = nullptr;
   ggml_threadpool* threads_ = nullptr;
   uint32_t thread_count_ = 1;
@@ -62,6 +77,8 @@ class LlamaModel : public TokenSource {
   size_t position_ = 0;  // tokens in the context
   int32_t last_ = 0;     // the token that next() returned, not yet computed
   std::string piece_;
+  std::optional<uint32_t> top_logprobs_;
+  TokenChances chances_;
 };
 
 }  // namespace openpcc::engine

@@ -39,7 +39,7 @@ class OllamaWriter : public AnswerWriter {
     return head_.stream ? sink_.head(200, {{"content-type", "application/x-ndjson"}}, std::nullopt) : Status();
   }
 
-  Status text(std::string_view utf8) override {
+  Status text(std::string_view utf8, const std::vector<TokenEntry>&) override {
     if (!head_.stream) {
       whole_.append(utf8);
       return {};
@@ -49,10 +49,32 @@ class OllamaWriter : public AnswerWriter {
     return sink_.content(as_bytes(line.dump() + "\n"));
   }
 
+  // The arguments are an object here; one that was cut off stays the text that it is.
+  Status tool_calls(const std::vector<ToolCall>& calls) override {
+    calls_ = ordered_json::array();
+    for (const ToolCall& call : calls) {
+      ordered_json arguments = ordered_json::parse(call.arguments, nullptr, false);
+      if (arguments.is_discarded()) {
+        arguments = call.arguments;
+      }
+      calls_.push_back({{"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}});
+    }
+    if (!head_.stream) {
+      return {};
+    }
+    ordered_json line = object(head_, "");
+    line["message"]["tool_calls"] = calls_;
+    line["done"] = false;
+    return sink_.content(as_bytes(line.dump() + "\n"));
+  }
+
   Status finish(Finish reason, const Usage& usage, const Durations& durations) override {
     ordered_json line = object(head_, whole_);
+    if (!head_.stream && !calls_.empty()) {
+      line["message"]["tool_calls"] = calls_;
+    }
     line["done"] = true;
-    line["done_reason"] = reason == Finish::kStop ? "stop" : "length";
+    line["done_reason"] = reason == Finish::kLength ? "length" : "stop";
     line["total_duration"] = durations.total;
     line["load_duration"] = 0;  // the model was loaded before the request came
     line["prompt_eval_count"] = usage.input_tokens;
@@ -66,6 +88,7 @@ class OllamaWriter : public AnswerWriter {
   AnswerHead head_;
   ResponseSink& sink_;
   std::string whole_;
+  ordered_json calls_ = ordered_json::array();
 };
 
 }  // namespace

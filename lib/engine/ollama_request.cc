@@ -4,7 +4,7 @@
 
 namespace openpcc::engine {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;  // the order of a schema's properties is that of the answer's
 
 namespace {
 
@@ -60,13 +60,16 @@ void read_ollama(JsonFields& fields, ApiRequest& request) {
     if (*format == "json") {
       generation.json_schema = kAnyObject;
     } else if (format->is_object() && !format->empty()) {
-      set_schema(fields, "format", format->dump(), generation);
+      set_schema(fields, "format", *format, false, generation);
     } else if (!format->is_object() && !(format->is_string() && format->get_ref<const std::string&>().empty())) {
       fields.refuse("format", "must be \"json\" or a JSON schema");
     }
   }
   if (request.dialect == Dialect::kOllamaChat) {
-    fields.unsupported("tools");
+    read_tools(fields, request);
+    if (!generation.tools.empty() && !generation.json_schema.empty()) {
+      fields.refuse("format", "is not supported together with tools", "unsupported_parameter");
+    }
     if (const json* messages = fields.value("messages")) {
       if (auto refused = read_messages(*messages, request.dialect, generation.messages)) {
         fields.adopt(std::move(refused));

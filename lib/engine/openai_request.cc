@@ -5,29 +5,70 @@
 
 namespace openpcc::engine {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;  // the order of a schema's properties is that of the answer's
 
 namespace {
+
+void read_json_schema(JsonFields& format, Generation& generation) {
+  const json* wrapper = format.value("json_schema");
+  if (wrapper == nullptr || !wrapper->is_object()) {
+    format.refuse("json_schema", "must be an object", "missing_required_parameter");
+    return;
+  }
+  JsonFields inner(*wrapper, "response_format.json_schema.");
+  (void)inner.text("name");         // for whoever reads the request
+  (void)inner.text("description");  // not shown to the model
+  const bool strict = inner.boolean("strict").value_or(false);
+  const json* schema = inner.value("schema");
+  if (schema == nullptr || !schema->is_object()) {
+    inner.refuse("schema", "must be an object", "missing_required_parameter");
+  } else {
+    set_schema(inner, "schema", *schema, strict, generation);
+  }
+  format.adopt(inner.finish());
+}
 
 void read_response_format(JsonFields& fields, Generation& generation) {
   const json* format = fields.value("response_format");
   if (format == nullptr || (format->is_object() && format->empty())) {
     return;
   }
-  const std::string type = format->is_object() && format->contains("type") && (*format)["type"].is_string()
-                               ? (*format)["type"].get<std::string>()
-                               : "";
+  if (!format->is_object()) {
+    fields.refuse("response_format", "must be an object", "invalid_type");
+    return;
+  }
+  JsonFields inner(*format, "response_format.");
+  const std::string type = inner.text("type").value_or("");
   if (type == "json_object") {
     generation.json_schema = kAnyObject;
   } else if (type == "json_schema") {
-    const json wrapper = format->value("json_schema", json());
-    if (!wrapper.is_object() || !wrapper.contains("schema") || !wrapper["schema"].is_object()) {
-      fields.refuse("response_format", "has no json_schema.schema object");
-      return;
-    }
-    set_schema(fields, "response_format", wrapper["schema"].dump(), generation);
+    read_json_schema(inner, generation);
   } else if (type != "text") {
-    fields.refuse("response_format", "must have type text, json_object or json_schema");
+    inner.refuse("type", "must be text, json_object or json_schema");
+  }
+  fields.adopt(inner.finish());
+}
+
+// A flag in a chat, a number in a plain completion. The official node's chat takes a number, which an inference server
+// reads as a flag: 0 or 1.
+void read_logprobs(JsonFields& fields, ApiRequest& request) {
+  std::optional<uint32_t>& top = request.generation.top_logprobs;
+  if (request.dialect != Dialect::kChat) {
+    if (const auto most = fields.integer("logprobs", 0, kMostCompletionLogprobs)) {
+      top = static_cast<uint32_t>(*most);
+    }
+    return;
+  }
+  const json* flag = fields.value("logprobs");
+  if (flag != nullptr && !flag->is_boolean() && *flag != 0 && *flag != 1) {
+    fields.refuse("logprobs", "must be true or false", "invalid_type");
+    return;
+  }
+  const auto most = fields.integer("top_logprobs", 0, kMostChatLogprobs);
+  if (flag != nullptr && (*flag == true || *flag == 1)) {
+    top = static_cast<uint32_t>(most.value_or(0));
+  } else if (most.value_or(0) > 0) {
+    fields.refuse("top_logprobs", "needs 'logprobs' to be true");
   }
 }
 
@@ -68,20 +109,23 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
       }
     }
   }
-  fields.unsupported("logprobs");
+  read_logprobs(fields, request);
   fields.ignore("user");  // names an account, nothing about the answer
 }
 
 void read_chat(JsonFields& fields, ApiRequest& request) {
   read_openai_sampling(fields, request);
   read_response_format(fields, request.generation);
-  for (const char* name : {"tools", "functions", "function_call", "prediction", "top_logprobs"}) {
+  for (const char* name : {"functions", "function_call", "prediction"}) {
     fields.unsupported(name);
   }
-  if (const json* choice = fields.value("tool_choice"); choice != nullptr && *choice != "auto" && *choice != "none") {
-    fields.refuse("tool_choice", "is not supported by this node: it offers no tools", "unsupported_parameter");
+  read_tools(fields, request);
+  if (!request.generation.tools.empty() && !request.generation.json_schema.empty()) {
+    fields.refuse("response_format", "is not supported together with tools", "unsupported_parameter");
   }
-  fields.ignore("parallel_tool_calls");  // about tools, of which there are none
+  if (!request.generation.tools.empty() && request.generation.top_logprobs) {
+    fields.refuse("logprobs", "is not supported together with tools", "unsupported_parameter");
+  }
   fields.ignore("metadata");
   const json* messages = fields.value("messages");
   if (messages == nullptr || (messages->is_array() && messages->empty())) {

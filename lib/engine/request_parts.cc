@@ -2,9 +2,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/schema_check.h"
+
 namespace openpcc::engine {
 
-using nlohmann::json;
+using json = nlohmann::ordered_json;  // the order of a schema's properties is that of the answer's
 
 namespace {
 
@@ -60,13 +62,19 @@ std::optional<Refusal> read_messages(const json& messages, Dialect dialect, std:
     if (message.role == "developer") {
       message.role = "system";  // OpenAI's newer name for it
     }
-    if (message.role == "tool" || message.role == "function") {
-      fields.refuse("role", "is not supported by this node: it offers no tools", "unsupported_parameter");
-    } else if (message.role != "system" && message.role != "user" && message.role != "assistant") {
-      fields.refuse("role", "must be system, developer, user or assistant");
+    const bool is_tool = message.role == "tool";
+    if (!is_tool && message.role != "system" && message.role != "user" && message.role != "assistant") {
+      fields.refuse("role", "must be system, developer, user, assistant or tool");
     }
     message.content = content_of(fields).value_or("");
-    fields.unsupported("tool_calls");
+    read_tool_calls(fields, dialect, name + ".", message);
+    if (is_tool) {
+      message.tool_call_id = fields.text("tool_call_id").value_or("");
+      message.tool_name = is_ollama(dialect) ? fields.text("tool_name").value_or("") : "";
+      if (!is_ollama(dialect) && message.tool_call_id.empty()) {
+        fields.refuse("tool_call_id", "must name the call that this is the result of", "missing_required_parameter");
+      }
+    }
     fields.unsupported(is_ollama(dialect) ? "images" : "audio");
     fields.unsupported("refusal");
     if (is_ollama(dialect)) {
@@ -133,12 +141,18 @@ void read_logit_bias(JsonFields& fields, Sampling& sampling) {
   }
 }
 
-void set_schema(JsonFields& fields, std::string_view name, std::string schema, Generation& generation) {
-  if (schema.size() > kMaxSchemaBytes) {
+void set_schema(JsonFields& fields, std::string_view name, const json& schema, bool strict, Generation& generation) {
+  std::string text = schema.dump();
+  if (text.size() > kMaxSchemaBytes) {
     fields.refuse(name, "has a schema of more than " + std::to_string(kMaxSchemaBytes) + " bytes");
     return;
   }
-  generation.json_schema = std::move(schema);
+  if (const auto fault = SchemaCheck().check(schema, strict)) {
+    fields.refuse(name, "has a schema that " + *fault);
+    return;
+  }
+  generation.json_schema = std::move(text);
+  generation.strict_schema = strict;
 }
 
 }  // namespace openpcc::engine

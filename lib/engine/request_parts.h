@@ -21,12 +21,20 @@ inline constexpr const char* kAnyObject = R"({"type":"object"})";
 // Any integer seeds; its two halves are folded together. 0xffffffff, "random" to libllama, never comes out.
 [[nodiscard]] uint32_t fold_seed(int64_t seed);
 
-[[nodiscard]] std::optional<Refusal> read_messages(const nlohmann::json& messages, Dialect dialect,
+[[nodiscard]] std::optional<Refusal> read_messages(const nlohmann::ordered_json& messages, Dialect dialect,
                                                    std::vector<Message>& out);
 void read_stop(JsonFields& fields, std::vector<std::string>& out);
 void read_seed(JsonFields& fields, Sampling& sampling);
 void read_logit_bias(JsonFields& fields, Sampling& sampling);
-void set_schema(JsonFields& fields, std::string_view name, std::string schema, Generation& generation);
+// The answer must fit this schema. Refused where it would cost too much, or cannot be followed and `strict` asks for
+// it.
+void set_schema(JsonFields& fields, std::string_view name, const nlohmann::ordered_json& schema, bool strict,
+                Generation& generation);
+
+// `tools`, and in a chat of OpenAI's what is said about their use.
+void read_tools(JsonFields& fields, ApiRequest& request);
+// Calls that an assistant made before. `name` is the message's, for refusals.
+void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& name, Message& message);
 
 void read_openai(JsonFields& fields, ApiRequest& request);
 void read_ollama(JsonFields& fields, ApiRequest& request);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "broker/protocol.h"
+#include "engine/exec_modes.h"
 #include "process/message.h"
 #include "sealed/request_message.h"
 #include "worker/check_badge.h"
@@ -116,8 +117,7 @@ Status RequestServer::refuse(SealedAnswer& answer, const Refusal& refusal) {
 
 Result<std::optional<TokenCounts>> RequestServer::run_engine(SealedAnswer& answer, const ValidBody& body) {
   const std::string_view exec = bhttp::find(request_.head->fields, kExecHeader).value_or("");
-  const bool without_model = exec == "noop" || exec == "simulated" || exec.starts_with("diagnostic-");
-  engine::Engine& engine = without_model ? *options_.noop : *options_.engine;
+  engine::Engine& engine = engine::is_exec_mode(exec) ? *options_.noop : *options_.engine;
   const engine::Request request{
       .path = request_.head->path, .body = body.json, .exec = exec, .credit_amount = credit_amount_};
   OPENPCC_TRY(const std::optional<engine::Usage> usage, engine.handle(request, answer));

@@ -1,6 +1,8 @@
 // What a refused request gets, to the byte, and what else PROTOCOL H.12 to H.14 say of an answer: in a real child.
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "base/base64.h"
 #include "crypto/signature.h"
 #include "wire/badge.h"
@@ -236,6 +238,57 @@ TEST(ChildExec, NoopIsAnsweredWithoutTheEngine) {
   }
 }
 
+TEST(ChildExec, OtherModesAreAnsweredWithoutTheEngineAndRefunded) {
+  const struct {
+    const char* mode;
+    const char* path;
+    int status;
+    std::optional<std::pair<int64_t, int64_t>> refund;  // neighbours: what is left is rounded to one of them
+  } rows[] = {
+      {"diagnostic-error", "/v1/completions", 404, {{kTestCredit, kTestCredit}}},
+      {"diagnostic-nothing", "/v1/completions", 400, {{kTestCredit, kTestCredit}}},
+      {"diagnostic-no-stream-short", "/v1/completions", 200, {{253952, 262144}}},  // 262144 - 7 - 44
+      {"diagnostic-stream-empty", "/v1/completions", 200, {{253952, 262144}}},     // 262144 - 7
+      {"diagnostic-no-stream-extra-long", "/v1/completions", 200, std::nullopt},   // counts of Ollama's form
+      {"diagnostic-no-stream-extra-long", "/api/generate", 200, {{253952, 262144}}},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(std::string(row.mode) + " " + row.path);
+    auto head = chat_head();
+    head.path = row.path;
+    head.fields.push_back({"x-confsec-exec", row.mode});
+    const auto answered = serve(seal_for_test(head, R"({"model":"m","prompt":"x"})"), must_not_be_asked);
+    EXPECT_EQ(answered.exit, kExitAnswered);
+    ASSERT_TRUE(answered.opened.has_value()) << answered.opened.error().message;
+    EXPECT_EQ(answered.head.status, row.status);
+    ASSERT_TRUE(answered.footer);
+    ASSERT_EQ(answered.refund.has_value(), row.refund.has_value());
+    if (!row.refund) continue;
+    const auto left = answered.refund->amount();
+    EXPECT_TRUE(left == row.refund->first || left == row.refund->second) << left.value_or(-1);
+  }
+}
+
+// The official worker panics at a credit of 1.
+TEST(ChildExec, SimulatedIsRefundedFromItsCounts) {
+  for (const int64_t credit : {1, 2, 64}) {
+    auto head = chat_head();
+    head.path = "/api/generate";
+    head.fields.push_back({"x-confsec-exec", "simulated"});
+    auto request = seal_for_test(head, R"({"model":"m","prompt":"x"})");
+    request.head.credit_amount = credit;
+    const auto answered = serve(request, must_not_be_asked);
+    EXPECT_EQ(answered.exit, kExitAnswered);
+    EXPECT_EQ(answered.head.status, 200);
+    EXPECT_NE(answered.content.find(R"("done":true)"), std::string::npos);
+    ASSERT_TRUE(answered.footer);
+    const auto last =
+        nlohmann::json::parse(answered.content.substr(answered.content.rfind('\n', answered.content.size() - 2) + 1));
+    const double left = static_cast<double>(credit) - 2.5 * last["eval_count"].get<double>();
+    EXPECT_EQ(answered.refund.has_value(), left > 0) << left;
+  }
+}
+
 TEST(ChildExec, ValidationComesFirst) {
   auto head = chat_head();
   head.fields.push_back({"x-confsec-exec", "noop"});
@@ -245,7 +298,7 @@ TEST(ChildExec, ValidationComesFirst) {
 }
 
 TEST(ChildExec, OtherValuesMeanNothing) {
-  for (const char* value : {"", "Noop", "noop ,x", "diagnostic", "simulate"}) {
+  for (const char* value : {"", "Noop", "noop ,x", "diagnostic", "simulate", "Diagnostic-error"}) {
     auto head = chat_head();
     head.fields.push_back({"x-confsec-exec", value});
     EXPECT_EQ(serve(seal_for_test(head, chat_body("x", false))).content, "hello from the engine") << value;

@@ -10,6 +10,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr int64_t kFewestContextTokens = 16;
+constexpr int64_t kMostContextTokens = 1 << 24;
+constexpr int64_t kMostThreads = 1024;
+
 // As in the official router_com.yaml: base64 of the PEM text.
 Result<Bytes> badge_key_of(const config::Section& root) {
   OPENPCC_TRY(const std::string text, root.get_string("badge_public_key", ""));
@@ -30,6 +34,11 @@ Status read_models(const config::Section& engine, Config& config) {
     if (file.name.size() > kMaxNameSize) return model.bad_value("name", "longer than 512 bytes");
     OPENPCC_TRY(file.path, model.get_string("path", ""));
     OPENPCC_TRY(file.chat_template_path, model.get_string("chat_template", ""));
+    OPENPCC_TRY(const int64_t context, model.get_int("context_tokens", 0, 0, kMostContextTokens));
+    if (context != 0 && context < kFewestContextTokens) return model.bad_value("context_tokens", "fewer than 16");
+    if (context != 0) file.context_tokens = static_cast<uint32_t>(context);
+    OPENPCC_TRY(const int64_t threads, model.get_int("threads", 0, 0, kMostThreads));
+    if (threads != 0) file.threads = static_cast<uint32_t>(threads);
     if (config.engine_type == "embedded" && file.path.empty()) {
       return model.bad_value("path", "the embedded engine needs a GGUF file");
     }
@@ -52,8 +61,9 @@ Status read_engine(const config::Section& engine, Config& config) {
     value = static_cast<uint32_t>(read);
     return {};
   };
-  OPENPCC_TRY_STATUS(number("context_tokens", config.embedded.context_tokens, 16, 1 << 24));
-  OPENPCC_TRY_STATUS(number("threads", config.embedded.threads, 0, 4096));
+  OPENPCC_TRY_STATUS(
+      number("context_tokens", config.embedded.context_tokens, kFewestContextTokens, kMostContextTokens));
+  OPENPCC_TRY_STATUS(number("threads", config.embedded.threads, 0, kMostThreads));
   OPENPCC_TRY_STATUS(number("batch_tokens", config.embedded.batch_tokens, 1, 1 << 16));
   OPENPCC_TRY(config.embedded.default_max_tokens, engine.get_int("default_max_tokens", 0, 0, 1 << 24));
   return {};

@@ -45,6 +45,25 @@ badge_public_key: "LS0tLS1CRUdJTiBQVUJMSUMgS0VZLS0tLS0KTUNvd0JRWURLMlZ3QXlFQTFKN
   EXPECT_EQ(to_hex(config->badge_key), "d49e6b680ec37b8e33411119a929809c32fe4cd9f53900cd7a695983cca0ee4f");
 }
 
+TEST(WorkerConfig, AModelMayHaveItsOwnContextAndThreads) {
+  const auto config = parse_config(R"(
+socket: /run/w.sock
+broker_socket: /run/b.sock
+engine:
+  type: embedded
+  context_tokens: 2048
+  models:
+    - {name: a, path: /a, context_tokens: 512, threads: 3}
+    - {name: b, path: /b}
+)");
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  ASSERT_EQ(config->embedded.models.size(), 2U);
+  EXPECT_EQ(config->embedded.models[0].context_tokens, 512U);
+  EXPECT_EQ(config->embedded.models[0].threads, 3U);
+  EXPECT_FALSE(config->embedded.models[1].context_tokens);
+  EXPECT_FALSE(config->embedded.models[1].threads);
+}
+
 TEST(WorkerConfig, MistakesAreNamed) {
   const struct {
     const char* find;
@@ -56,6 +75,10 @@ TEST(WorkerConfig, MistakesAreNamed) {
       {"type: noop", "type: embedded", "path"},
       {"    - name: a", "", "models"},
       {"    - name: a", "    - path: a", "name"},
+      {"    - name: a", "    - {name: a, context_tokens: 15}", "context_tokens"},
+      {"    - name: a", "    - {name: a, context_tokens: many}", "context_tokens"},
+      {"    - name: a", "    - {name: a, threads: 1025}", "threads"},
+      {"    - name: a", "    - {name: a, batch_tokens: 1}", "batch_tokens"},
       {"engine:", "max_workers: 0\nengine:", "max_workers"},
       {"engine:", "badge_public_key: \"AAAA\"\nengine:", "badge_public_key"},
       {"engine:", "receive_timeout: soon\nengine:", "receive_timeout"},

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <stdexcept>
 
 #include "chat.h"
 #include "llama.h"
+#include "sampling.h"
 
 namespace openpcc::engine {
 namespace {
@@ -32,6 +34,52 @@ Model load(const std::string& path, bool vocabulary_only) {
   return model;
 }
 
+std::string text_of(const llama_vocab* vocab, int32_t token, bool special) {
+  char piece[512];
+  const int32_t size = llama_token_to_piece(vocab, token, piece, sizeof piece, 0, special);
+  return {piece, static_cast<size_t>(std::max(size, 0))};
+}
+
+using Sampler = std::unique_ptr<common_sampler, void (*)(common_sampler*)>;
+
+Sampler make_sampler(const llama_model* model, const BareSampling& sampling, const std::vector<int32_t>& prompt) {
+  common_params_sampling params;
+  params.samplers = {COMMON_SAMPLER_TYPE_PENALTIES, COMMON_SAMPLER_TYPE_TEMPERATURE};
+  params.temp = 0;  // the most probable
+  params.penalty_last_n = 2048;
+  params.penalty_freq = sampling.frequency_penalty;
+  params.penalty_present = sampling.presence_penalty;
+  params.penalty_repeat = sampling.repetition_penalty;
+  for (const auto& [token, bias] : sampling.logit_bias) {
+    params.logit_bias.push_back({token, bias});
+  }
+  Sampler sampler(common_sampler_init(model, params), common_sampler_free);
+  if (sampling.repetition_penalty != 1) {
+    for (const int32_t token : prompt) {
+      common_sampler_accept(sampler.get(), token, false);
+    }
+  }
+  return sampler;
+}
+
+// The plain way, over the whole vocabulary.
+void add_logprobs(const llama_vocab* vocab, const std::vector<float>& logits, int32_t chosen, BareAnswer& answer) {
+  long double sum = 0;
+  for (const float logit : logits) {
+    sum += std::exp(static_cast<long double>(logit));
+  }
+  std::vector<std::pair<double, int32_t>> all;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    all.emplace_back(static_cast<double>(std::log(sum) - logits[i]), static_cast<int32_t>(i));
+  }
+  answer.logprobs.push_back(-all[static_cast<size_t>(chosen)].first);
+  std::sort(all.begin(), all.end());
+  auto& top = answer.top.emplace_back();
+  for (size_t i = 0; i < 5; ++i) {
+    top.emplace_back(text_of(vocab, all[i].second, true), -all[i].first);
+  }
+}
+
 }  // namespace
 
 std::vector<int32_t> tokens_of_bare_library(const std::string& model_path, const std::string& text) {
@@ -46,7 +94,7 @@ std::vector<int32_t> tokens_of_bare_library(const std::string& model_path, const
 
 BareAnswer ask_bare_library(const std::string& model_path,
                             const std::vector<std::pair<std::string, std::string>>& messages, int max_tokens,
-                            int threads) {
+                            int threads, const BareSampling* sampling) {
   const Model model = load(model_path, false);
   const llama_vocab* vocab = llama_model_get_vocab(model.get());
   llama_context_params params = llama_context_default_params();
@@ -77,6 +125,10 @@ BareAnswer ask_bare_library(const std::string& model_path,
                                        static_cast<int32_t>(answer.prompt.size()), true, true);
   answer.prompt.resize(static_cast<size_t>(std::max(count, 0)));
 
+  Sampler sampler(nullptr, common_sampler_free);
+  if (sampling != nullptr) {
+    sampler = make_sampler(model.get(), *sampling, answer.prompt);
+  }
   const Clock::time_point start = Clock::now();
   Clock::time_point first = start;
   std::vector<int32_t> batch = answer.prompt;
@@ -88,7 +140,12 @@ BareAnswer ask_bare_library(const std::string& model_path,
       }
     }
     const float* logits = llama_get_logits_ith(context.get(), -1);
-    const auto token = static_cast<int32_t>(std::max_element(logits, logits + llama_vocab_n_tokens(vocab)) - logits);
+    const std::vector<float> all(logits, logits + llama_vocab_n_tokens(vocab));
+    auto token = static_cast<int32_t>(std::max_element(all.begin(), all.end()) - all.begin());
+    if (sampler) {
+      token = common_sampler_sample(sampler.get(), context.get(), -1);
+      common_sampler_accept(sampler.get(), token, true);
+    }
     if (i == 0) {
       first = Clock::now();
     }
@@ -96,9 +153,10 @@ BareAnswer ask_bare_library(const std::string& model_path,
       break;
     }
     answer.tokens.push_back(token);
-    char piece[512];
-    const int32_t size = llama_token_to_piece(vocab, token, piece, sizeof piece, 0, false);
-    answer.text.append(piece, static_cast<size_t>(std::max(size, 0)));
+    answer.text += text_of(vocab, token, false);
+    if (sampler) {
+      add_logprobs(vocab, all, token, answer);
+    }
     batch = {token};
   }
   answer.first_token_ms = seconds(first - start) * 1e3;

@@ -84,7 +84,33 @@ class ScriptedSource : public TokenSource {
     if (static_cast<int>(next_) == break_at) {
       return fail(kBroken, "the script breaks here");
     }
-    return next_ == tokens.size() ? std::nullopt : std::optional<std::string_view>(tokens[next_++]);
+    if (next_ == tokens.size()) {
+      return std::nullopt;
+    }
+    // The n-th token has the logarithm -n, and alternatives named after their place.
+    chances_ = {.chosen = {tokens[next_], -static_cast<double>(next_)}};
+    for (uint32_t i = 0; i < generation.top_logprobs.value_or(0); ++i) {
+      chances_.top.push_back({"top" + std::to_string(i), -0.5 * i});
+    }
+    return tokens[next_++];
+  }
+  const TokenChances* chances() const override { return generation.top_logprobs ? &chances_ : nullptr; }
+
+  // A text may end with calls, one a line: "call NAME ARGUMENTS".
+  AnswerParts parts_of(std::string_view text, bool whole) const override {
+    AnswerParts parts;
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = std::min(text.find('\n', at), text.size());
+      const std::string line(text.substr(at, end - at));
+      const size_t blank = line.find(' ', 5);
+      if (line.starts_with("call ") && blank != std::string::npos) {
+        parts.tool_calls.push_back({"", line.substr(5, blank - 5), line.substr(blank + 1)});
+      } else if (whole || end < text.size()) {
+        parts.content.append(line);
+      }
+      at = end + 1;
+    }
+    return parts;
   }
 
   std::vector<std::string> tokens;
@@ -95,6 +121,7 @@ class ScriptedSource : public TokenSource {
   Generation generation;  // of the last begin()
 
  private:
+  TokenChances chances_;
   size_t next_ = 0;
 };
 

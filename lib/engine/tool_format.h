@@ -1,0 +1,49 @@
+// tool_format.h - how one model's chat template shows tools and writes calls: llama.cpp's `common` knows, and reads
+// what the model then writes. Internal to the embedded engine.
+//
+// Its exceptions and its prompt end here: the prompt is only compared with the one that ChatPrompt renders itself, in
+// which text stays text.
+#pragma once
+
+#include <ctime>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "chat.h"
+#include "engine/generation.h"
+
+struct llama_model;
+
+namespace openpcc::engine {
+
+// For one request.
+struct ToolPlan {
+  common_chat_params params;         // grammar, triggers, prompt
+  common_chat_parser_params parser;  // of the answer
+};
+
+class ToolFormat {
+ public:
+  // Nothing where the template cannot be read, or the model has none. `chat_template` empty: that of the file.
+  [[nodiscard]] static std::unique_ptr<ToolFormat> create(const llama_model* model, const std::string& chat_template);
+
+  // Refuses what the template has no place for.
+  [[nodiscard]] Accepted<ToolPlan> plan(const Generation& generation, std::time_t now) const;
+
+ private:
+  ToolFormat() = default;
+  common_chat_templates_ptr templates_;
+  bool takes_tools_ = false;
+  bool takes_calls_ = false;
+  bool several_calls_ = false;
+};
+
+// Whether a request has to do with tools at all.
+[[nodiscard]] bool has_tools(const Generation& generation);
+
+// Of an answer, as far as it has come. What cannot be read is content.
+[[nodiscard]] AnswerParts read_answer(const ToolPlan& plan, std::string_view text, bool whole);
+
+}  // namespace openpcc::engine
