@@ -9,6 +9,7 @@
 #include "process/message.h"
 #include "sealed/request_message.h"
 #include "worker/check_badge.h"
+#include "worker/padded_lines.h"
 #include "worker/refund.h"
 #include "worker/sealed_answer.h"
 #include "worker/validate_body.h"
@@ -120,7 +121,10 @@ Result<std::optional<TokenCounts>> RequestServer::run_engine(SealedAnswer& answe
   engine::Engine& engine = engine::is_exec_mode(exec) ? *options_.noop : *options_.engine;
   const engine::Request request{
       .path = request_.head->path, .body = body.json, .exec = exec, .credit_amount = credit_amount_};
-  OPENPCC_TRY(const std::optional<engine::Usage> usage, engine.handle(request, answer));
+  PaddedLines padded(answer);
+  const bool pad = options_.pad_lines && &engine == options_.engine;
+  engine::ResponseSink& sink = pad ? static_cast<engine::ResponseSink&>(padded) : answer;
+  OPENPCC_TRY(const std::optional<engine::Usage> usage, engine.handle(request, sink));
   if (!usage) return std::nullopt;
   return TokenCounts{usage->input_tokens, usage->output_tokens};
 }

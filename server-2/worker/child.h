@@ -25,6 +25,7 @@ struct ChildOptions {
   AskBroker ask_broker;
   process::Clock::duration receive_limit = std::chrono::minutes(1);  // for the whole request to arrive
   process::Clock::duration min_flush_interval{};                     // see SealedAnswer
+  bool pad_lines = false;  // see PaddedLines; not what X-Confsec-Exec asks for
 };
 
 // The exit status (protocol.h). Does not throw.

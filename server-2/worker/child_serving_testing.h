@@ -24,7 +24,7 @@ inline Result<std::optional<engine::Usage>> say_hello(const engine::Request& req
 // Runs a real child process on the request.
 inline Answered serve(const SealedForTest& request, LambdaEngine::Handle handle = say_hello, Bytes badge_key = {},
                       const BrokerPart& broker_part = answer_as_broker,
-                      process::Clock::duration min_flush_interval = {}) {
+                      process::Clock::duration min_flush_interval = {}, bool pad_lines = false) {
   auto router = process::socket_pair(), broker = process::socket_pair();
   const pid_t child = ::fork();
   if (child == 0) {
@@ -38,7 +38,8 @@ inline Answered serve(const SealedForTest& request, LambdaEngine::Handle handle 
                                .noop = noop.get(),
                                .ask_broker = [](int fd, ByteView enc) { return broker::zgen_over(fd, enc); },
                                .receive_limit = std::chrono::seconds(5),
-                               .min_flush_interval = min_flush_interval};
+                               .min_flush_interval = min_flush_interval,
+                               .pad_lines = pad_lines};
     ::_exit(serve_one_request(options, {std::move(router->second), std::move(broker->second), {}}));
   }
   router->second.reset();

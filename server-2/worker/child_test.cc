@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <sstream>
+
 #include "base/base64.h"
 #include "broker/protocol.h"
 #include "crypto/signature.h"
@@ -207,6 +209,45 @@ TEST(Child, WithAFlushIntervalTokensGoOutTogether) {
   EXPECT_EQ(grouped.content, at_once.content);
   EXPECT_GE(at_once.frames, 60U);
   EXPECT_LE(grouped.frames, 20U) << "300 ms are three or four intervals";
+}
+
+TEST(Child, PaddedLinesAreAllOfOneSealedSize) {
+  const auto stream = [](const engine::Request&, engine::ResponseSink& sink) -> Result<std::optional<engine::Usage>> {
+    OPENPCC_TRY_STATUS(sink.head(200, {}, std::nullopt));
+    for (const size_t size : {1, 7, 100, 480}) {
+      OPENPCC_TRY_STATUS(sink.content(as_bytes("data: {\"token\":\"" + std::string(size, 't') + "\"}\n\n")));
+    }
+    OPENPCC_TRY_STATUS(sink.content(as_bytes("data: [DONE]\n\n")));
+    return engine::Usage{.input_tokens = 1, .output_tokens = 4};
+  };
+  const auto request = seal_for_test(chat_head(), chat_body("x", true));
+  const auto answered = serve(request, stream, {}, answer_as_broker, {}, true);
+  ASSERT_TRUE(answered.opened.has_value()) << answered.opened.error().message;
+  // The head; each token in one frame, of whatever length (the last needed all of it); the end marker and the final
+  // frame.
+  ASSERT_GE(answered.frame_sizes.size(), 6U);
+  for (size_t i = 1; i <= 4; ++i) EXPECT_EQ(answered.frame_sizes[i], limits::kChunkOnWire) << i;
+  std::istringstream lines(answered.content);
+  size_t tokens = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("data: {")) continue;
+    EXPECT_EQ(line.size() + 2, limits::kUserChunk);
+    const std::string json = line.substr(6, line.find_last_not_of(' ') - 5);
+    EXPECT_TRUE(json.ends_with("\"}")) << json;
+    ++tokens;
+  }
+  EXPECT_EQ(tokens, 4U);
+  EXPECT_TRUE(answered.content.ends_with("data: [DONE]\n\n"));
+}
+
+TEST(Child, AnswersOfKnownLengthAreNotPadded) {
+  const auto whole = [](const engine::Request&, engine::ResponseSink& sink) -> Result<std::optional<engine::Usage>> {
+    OPENPCC_TRY_STATUS(sink.head(200, {}, 9));
+    OPENPCC_TRY_STATUS(sink.content(as_bytes("{\"a\":12}\n").first(9)));
+    return engine::Usage{.input_tokens = 1, .output_tokens = 4};
+  };
+  const auto answered = serve(seal_for_test(chat_head(), chat_body("x", false)), whole, {}, answer_as_broker, {}, true);
+  EXPECT_EQ(answered.content, "{\"a\":12}\n");
 }
 
 TEST(Child, ABrokenAnswerEndsItsFlusherToo) {

@@ -102,6 +102,7 @@ struct Answered : wire::WorkerOutputReader::Handler, bhttp::Handler {
   Status on_data(ByteView data) override {
     append(sealed_body, data);
     ++frames;
+    frame_sizes.push_back(data.size());
     return {};
   }
   Status on_footer(std::optional<wire::Currency> value) override {
@@ -121,6 +122,7 @@ struct Answered : wire::WorkerOutputReader::Handler, bhttp::Handler {
   std::optional<wire::OutputHeader> header;
   Bytes sealed_body;
   size_t frames = 0;
+  std::vector<size_t> frame_sizes;
   bool footer = false;
   std::optional<wire::Currency> refund;
   bhttp::ResponseHead head;

@@ -111,6 +111,7 @@ Result<Config> read(const config::Section& root) {
   OPENPCC_TRY(config.request_timeout, root.get_duration("request_timeout", 5min));
   OPENPCC_TRY(config.receive_timeout, root.get_duration("receive_timeout", 1min));
   OPENPCC_TRY(config.shutdown_timeout, root.get_duration("shutdown_timeout", 30s));
+  OPENPCC_TRY(config.pad_lines, root.get_bool("pad_lines", true));
   OPENPCC_TRY(config.min_flush_interval, root.get_duration("min_flush_interval", 0s));
   if (config.min_flush_interval < 0s || config.min_flush_interval > 10s) {
     return root.bad_value("min_flush_interval", "not between 0s and 10s");

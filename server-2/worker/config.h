@@ -28,6 +28,7 @@ struct Config {
   uid_t first_uid = 0;
   uint64_t child_memory = 0;  // bytes
   process::Clock::duration min_flush_interval{};
+  bool pad_lines = true;
   process::Clock::duration request_timeout{};
   process::Clock::duration receive_timeout{};
   process::Clock::duration shutdown_timeout{};

@@ -121,6 +121,8 @@ Status run(const std::string& config_path) {
       .ask_broker = ask_broker,
       .receive_limit = config.receive_timeout,
       .min_flush_interval = config.min_flush_interval,
+      // The answer of another server passes as it came.
+      .pad_lines = config.engine_type == "embedded" && config.pad_lines,
   };
   const ParentOptions options{
       .router_com_uid = router_com_uid,
