@@ -166,6 +166,36 @@ class IsolationTest(Running):
         self.wait_until(lambda: self.pcc("ask", "hello").returncode == ANSWERED, "the node serves again", 30)
 
 
+class FreshChildrenTest(Running):
+    """Children that are executed anew instead of forked."""
+
+    options = {"worker_settings": "fresh_children: true\npool_size: 3\n"}
+    def waiting(self) -> list[int]:
+        parent = self.stack.children["compute_worker"].pid
+        return [int(pid) for pid in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
+
+    def locked_down(self) -> list[int]:
+        return [pid for pid in self.waiting() if status_of(pid)["Seccomp"].strip() == "2"]
+
+    def test_they_serve_locked_down_and_share_no_address_layout(self):
+        deadline = time.monotonic() + 20
+        while len(self.locked_down()) < 3:
+            self.assertLess(time.monotonic(), deadline, "three children that wait")
+            time.sleep(0.05)
+        first = self.locked_down()
+        if os.geteuid() == 0:
+            layouts = {pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines()[0].split()[0] for pid in first}
+            self.assertEqual(len(layouts), 3)
+            for pid in first:
+                status = status_of(pid)
+                for which in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+                    self.assertEqual(int(status[which], 16), 0, which)
+                self.assertEqual(len(os.listdir(f"/proc/{pid}/fd")), 6)
+        for _ in range(5):
+            self.assert_exit(self.pcc("ask", "hello"), ANSWERED)
+        self.assertFalse(set(first) & set(self.waiting()), "each has served, and is gone")
+
+
 class FailureTest(unittest.TestCase):
     """Each test has a stack of its own, and breaks it."""
 

@@ -31,6 +31,7 @@ class Running(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="openpcc-test-")
         cls.addClassCleanup(cls.folder.cleanup)
+        pathlib.Path(cls.folder.name).chmod(0o755)  # as /etc/openpcc is
         cls.stack = Stack(BIN, cls.folder.name, engine=cls.engine, model=MODEL, **cls.options)
         cls.addClassCleanup(cls.stack.stop)
         cls.stack.start()

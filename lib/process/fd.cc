@@ -37,6 +37,11 @@ Status close_all_but(std::span<const int> keep) {
   return {};
 }
 
+Status set_close_on_exec(int fd, bool on) {
+  if (::fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) != 0) return system_failure("fcntl(F_SETFD)");
+  return {};
+}
+
 Result<std::vector<int>> open_descriptors() {
   DIR* folder = ::opendir("/proc/self/fd");
   if (folder == nullptr) return system_failure("opendir(/proc/self/fd)");

@@ -56,6 +56,9 @@ class UniqueFd {
 // Closes every descriptor but standard input, output, error and those of `keep` (in any order).
 [[nodiscard]] Status close_all_but(std::span<const int> keep);
 
+// Through exec; everything that this library opens is otherwise closed there.
+[[nodiscard]] Status set_close_on_exec(int fd, bool on);
+
 // Every descriptor that is open now, standard ones too, as /proc/self/fd has them.
 [[nodiscard]] Result<std::vector<int>> open_descriptors();
 

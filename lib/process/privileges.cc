@@ -47,6 +47,19 @@ Status become_keeping(const User& user, std::span<const int> capabilities) {
   return {};
 }
 
+Status keep_capabilities_through_exec() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) return system_failure("capget");
+  for (auto& word : data) word.inheritable = word.permitted;
+  if (::syscall(SYS_capset, &header, data.data()) != 0) return system_failure("capset");
+  for (unsigned capability = 0; capability < 64; ++capability) {
+    if ((data.at(capability / 32).permitted >> (capability % 32) & 1) == 0) continue;
+    if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0) != 0) return system_failure("PR_CAP_AMBIENT");
+  }
+  return {};
+}
+
 Status become_nobody_else(uid_t uid) {
   const auto refused = [&](std::string_view call) -> std::unexpected<Error> {
     const bool not_allowed = errno == EPERM;

@@ -56,6 +56,19 @@ TEST_F(Privileges, RootsOwnChildToo) {
             0);
 }
 
+TEST_F(Privileges, TheyPassThroughExecWhereThatIsAskedFor) {
+  const auto bits_after_exec = [](bool keep) {
+    return run_in_child([&] {
+      if (!become_keeping(kUser, kKept) || (keep && !keep_capabilities_through_exec())) return 1;
+      const char* wanted = keep ? "^CapEff:.*e0$" : "^CapEff:.*00$";
+      ::execlp("grep", "grep", "-q", wanted, "/proc/self/status", nullptr);
+      return 2;
+    });
+  };
+  EXPECT_EQ(bits_after_exec(true), 0);
+  EXPECT_EQ(bits_after_exec(false), 0);
+}
+
 TEST_F(Privileges, NobodyElseIsNeverRoot) {
   EXPECT_EQ(run_in_child([] { return become_nobody_else(0) ? 1 : 0; }), 0);
 }

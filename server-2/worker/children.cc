@@ -5,10 +5,13 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <csignal>
 
 #include "base/random.h"
 #include "process/harden.h"
+#include "process/privileges.h"
 #include "process/signals.h"
 #include "process/unix_socket.h"
 
@@ -29,7 +32,60 @@ __attribute__((no_stack_protector)) void renew_stack_canary(uint64_t canary) {
 #endif
 }
 
+Status exec_afresh(std::vector<std::string> arguments, pid_t parent, uid_t uid, const ChildEnds& ends) {
+  for (const process::UniqueFd* fd : {&ends.router, &ends.broker, &ends.report}) {
+    OPENPCC_TRY_STATUS(process::set_close_on_exec(fd->get(), false));
+  }
+  OPENPCC_TRY_STATUS(process::keep_capabilities_through_exec());
+  arguments.emplace_back("--serve");
+  arguments.push_back(std::to_string(ends.router.get()) + "," + std::to_string(ends.broker.get()) + "," +
+                      std::to_string(ends.report.get()) + "," + std::to_string(parent) + "," + std::to_string(uid));
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  argv.push_back(nullptr);
+  ::execv("/proc/self/exe", argv.data());
+  return process::system_failure("execv");
+}
+
 }  // namespace
+
+Result<FreshChild> parse_fresh_child(std::string_view text) {
+  std::array<uint32_t, 5> numbers{};
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), numbers.at(i));
+    if (error != std::errc()) return fail(kBadControl, "--serve: not five numbers");
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    const bool last = i + 1 == numbers.size();
+    if (last != text.empty() || (!last && text.front() != ',')) return fail(kBadControl, "--serve: not five numbers");
+    if (!last) text.remove_prefix(1);
+  }
+  FreshChild child;
+  for (size_t i = 0; i < 3; ++i) {
+    if (numbers.at(i) <= STDERR_FILENO || numbers.at(i) > INT32_MAX) return fail(kBadControl, "--serve: no descriptor");
+  }
+  child.ends = {process::UniqueFd(static_cast<int>(numbers[0])), process::UniqueFd(static_cast<int>(numbers[1])),
+                process::UniqueFd(static_cast<int>(numbers[2]))};
+  for (const process::UniqueFd* fd : {&child.ends.router, &child.ends.broker, &child.ends.report}) {
+    OPENPCC_TRY_STATUS(process::set_close_on_exec(fd->get(), true));
+  }
+  child.parent = static_cast<pid_t>(numbers[3]);
+  child.uid = numbers[4];
+  return child;
+}
+
+void serve_in_sandbox(const sandbox::Sandbox& sandbox, uid_t uid, pid_t parent, ChildEnds ends,
+                      const ChildMain& child_main) {
+  // Also what an engine has opened for itself.
+  const auto keep = process::open_descriptors();
+  const Status entered = keep ? sandbox.enter(uid, parent, *keep) : std::unexpected(keep.error());
+  if (!entered) {
+    spdlog::error("a child could not be set up: {}", entered.error().message);
+    ::_exit(kExitFailed);
+  }
+  // Never back into the parent's code: its objects still stand here, with closed or reused descriptors.
+  ::_exit(child_main(std::move(ends)));
+}
 
 Children::Children(const sandbox::Sandbox& sandbox, ChildrenOptions options, ChildMain child_main)
     : sandbox_(sandbox),
@@ -81,20 +137,16 @@ Result<uint64_t> Children::fork_one() {
 void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends) {
   process::restore_signals();
   const auto ready = [&]() -> Status {
-    std::vector<int> keep = {ends.router.get(), ends.broker.get(), ends.report.get()};
+    const int keep[] = {ends.router.get(), ends.broker.get(), ends.report.get()};
     OPENPCC_TRY_STATUS(process::close_all_but(keep));
-    if (options_.prepare) {
-      OPENPCC_TRY_STATUS(options_.prepare());
-      OPENPCC_TRY(keep, process::open_descriptors());
-    }
-    return sandbox_.enter(uid, parent, keep);
+    if (!options_.afresh.empty()) return exec_afresh(options_.afresh, parent, uid, ends);
+    return options_.prepare ? options_.prepare() : Status();
   }();
   if (!ready) {
     spdlog::error("a child could not be set up: {}", ready.error().message);
     ::_exit(kExitFailed);
   }
-  // Never back into the parent's code: its objects still stand here, with closed or reused descriptors.
-  ::_exit(child_main_(std::move(ends)));
+  serve_in_sandbox(sandbox_, uid, parent, std::move(ends), child_main_);
 }
 
 Result<Children::Taken> Children::take(uint64_t owner) {

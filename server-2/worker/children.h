@@ -31,11 +31,28 @@ struct ChildrenOptions {
   process::Clock::duration time_limit = std::chrono::minutes(5);  // of one request, then its child is killed
   // A child's user id is one of first_uid ... first_uid + pool + max_running, and no other child has it while it lives.
   uid_t first_uid = 0;
+  // Instead of forking alone: the child executes this program with these arguments and, behind them, --serve and a
+  // FreshChild as text; it loads the engine, enters the sandbox and waits, by serve_afresh(). For engines that cannot
+  // live after a fork; siblings then share no address layout.
+  std::vector<std::string> afresh = {};
   // In the child before lockdown, for an engine that needs something open; what it opens stays open.
   std::function<Status()> prepare = {};
   // After each fork: how long it took.
   std::function<void(process::Clock::duration)> on_made = [](process::Clock::duration) {};
 };
+
+// What a child that was executed afresh must know.
+struct FreshChild {
+  ChildEnds ends;
+  pid_t parent = 0;
+  uid_t uid = 0;
+};
+// kBadControl for text that exec_afresh() did not write. The descriptors are the process's own from here on.
+[[nodiscard]] Result<FreshChild> parse_fresh_child(std::string_view text);
+
+// In a child, alone with what stays open: the sandbox, then the request. Never returns.
+[[noreturn]] void serve_in_sandbox(const sandbox::Sandbox& sandbox, uid_t uid, pid_t parent, ChildEnds ends,
+                                   const ChildMain& child_main);
 
 class Children {
  public:

@@ -91,6 +91,7 @@ Status read_children(const config::Section& root, Config& config) {
   };
   OPENPCC_TRY_STATUS(number("max_workers", config.max_workers, 16, 1));
   OPENPCC_TRY_STATUS(number("pool_size", config.pool_size, 4, 0));
+  OPENPCC_TRY(config.fresh_children, root.get_bool("fresh_children", false));
   OPENPCC_TRY_STATUS(number("queue_length", config.queue_length, 64, 0));
   OPENPCC_TRY(config.queue_timeout, root.get_duration("queue_timeout", 10s));
   if (config.queue_timeout > kMaxQueueTime)

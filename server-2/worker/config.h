@@ -22,6 +22,7 @@ struct Config {
   Bytes badge_key;  // 32 bytes, or empty
   size_t max_workers = 0;
   size_t pool_size = 0;
+  bool fresh_children = false;
   size_t queue_length = 0;
   process::Clock::duration queue_timeout{};
   std::set<sandbox::Layer> sandbox_without;

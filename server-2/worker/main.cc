@@ -67,22 +67,70 @@ Status drop_privileges(const Config& config, const process::User& user) {
   return process::harden_process();
 }
 
-Result<sandbox::Sandbox> make_sandbox(const Config& config) {
+sandbox::Options sandbox_options(const Config& config) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(config.request_timeout);
-  OPENPCC_TRY(auto made, sandbox::Sandbox::create({
-                             .without = config.sandbox_without,
-                             .own_network = needs_network(config),
-                             .event_loop = needs_network(config),
-                             .memory_bytes = config.child_memory,
-                             // All processors at once, for as long as a request may take.
-                             .cpu_time = seconds * std::max(1U, std::thread::hardware_concurrency()),
-                             .max_threads = kMaxThreads,
-                         }));
+  return {
+      .without = config.sandbox_without,
+      .own_network = needs_network(config),
+      .event_loop = needs_network(config),
+      .memory_bytes = config.child_memory,
+      // All processors at once, for as long as a request may take.
+      .cpu_time = seconds * std::max(1U, std::thread::hardware_concurrency()),
+      .max_threads = kMaxThreads,
+  };
+}
+
+Result<sandbox::Sandbox> make_sandbox(const Config& config) {
+  OPENPCC_TRY(auto made, sandbox::Sandbox::create(sandbox_options(config)));
   OPENPCC_TRY_STATUS(made.try_out(config.first_uid));
   for (const sandbox::Layer layer : config.sandbox_without) {
     spdlog::warn("the sandbox is without its layer '{}': the configuration says so", sandbox::name_of(layer));
   }
   return made;
+}
+
+// What a child serves with, loaded by the parent or, afresh, by itself.
+struct Service {
+  std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<engine::Engine> noop;
+  ChildOptions child;
+};
+
+Result<Service> load_service(const Config& config) {
+  Service service;
+  service.engine = make_engine(config);
+  service.child.ask_broker = [](int broker, ByteView enc) { return broker::zgen_over(broker, enc); };
+#ifdef OPENPCC_LEAKY_FOR_TESTING
+  spdlog::warn("THIS BUILD LEAKS WHAT IT IS TOLD: for tests alone");
+  service.engine = leak::leaky(std::move(service.engine));
+  service.child.ask_broker = leak::leaky(std::move(service.child.ask_broker));
+#endif
+  service.noop = engine::make_noop(config.model_names);
+  spdlog::info("loading the engine {}", service.engine->name());
+  OPENPCC_TRY_STATUS(load(*service.engine, config));
+  OPENPCC_TRY_STATUS(service.noop->load());
+  service.child.models = service.engine->models();
+  service.child.badge_key = config.badge_key;
+  service.child.engine = service.engine.get();
+  service.child.noop = service.noop.get();
+  service.child.receive_limit = config.receive_timeout;
+  service.child.min_flush_interval = config.min_flush_interval;
+  // The answer of another server passes as it came.
+  service.child.pad_lines = config.engine_type == "embedded" && config.pad_lines;
+  return service;
+}
+
+// A child that was executed afresh (Children).
+Status serve_afresh(const std::string& config_path, const std::string& text) {
+  OPENPCC_TRY(FreshChild fresh, parse_fresh_child(text));
+  OPENPCC_TRY(const Config config, load_config(config_path));
+  OPENPCC_TRY_STATUS(process::set_up_log("compute_worker", config.log_level));
+  OPENPCC_TRY_STATUS(process::harden_process());
+  OPENPCC_TRY(const Service service, load_service(config));
+  OPENPCC_TRY_STATUS(service.engine->prepare());
+  OPENPCC_TRY(const sandbox::Sandbox sandbox, sandbox::Sandbox::create(sandbox_options(config)));
+  serve_in_sandbox(sandbox, fresh.uid, fresh.parent, std::move(fresh.ends),
+                   [&](ChildEnds ends) { return serve_one_request(service.child, std::move(ends)); });
 }
 
 Status run(const std::string& config_path) {
@@ -99,51 +147,34 @@ Status run(const std::string& config_path) {
   if (user.uid == router_com_uid) spdlog::warn("router_com has the same user: development, it isolates less");
   if (config.badge_key.empty()) spdlog::info("no badge key is configured: requests need no badge");
 
+  if (config.fresh_children && ::access(config_path.c_str(), R_OK) != 0) {
+    return fail(process::kNotAllowed,
+                "fresh_children: " + config_path + " cannot be read by the user " + user.name + ", as each child must");
+  }
   OPENPCC_TRY(const sandbox::Sandbox sandbox, make_sandbox(config));
-#ifdef OPENPCC_LEAKY_FOR_TESTING
-  spdlog::warn("THIS BUILD LEAKS WHAT IT IS TOLD: for tests alone");
-  const auto engine = leak::leaky(make_engine(config));
-  const AskBroker ask_broker = leak::leaky([](int broker, ByteView enc) { return broker::zgen_over(broker, enc); });
-#else
-  const auto engine = make_engine(config);
-  const AskBroker ask_broker = [](int broker, ByteView enc) { return broker::zgen_over(broker, enc); };
-#endif
-  const auto noop = engine::make_noop(config.model_names);
-  spdlog::info("loading the engine {}", engine->name());
-  OPENPCC_TRY_STATUS(load(*engine, config));
-  OPENPCC_TRY_STATUS(noop->load());
-
-  const ChildOptions child{
-      .models = engine->models(),
-      .badge_key = config.badge_key,
-      .engine = engine.get(),
-      .noop = noop.get(),
-      .ask_broker = ask_broker,
-      .receive_limit = config.receive_timeout,
-      .min_flush_interval = config.min_flush_interval,
-      // The answer of another server passes as it came.
-      .pad_lines = config.engine_type == "embedded" && config.pad_lines,
-  };
+  OPENPCC_TRY(const Service service, load_service(config));
   const ParentOptions options{
       .router_com_uid = router_com_uid,
       .children = {.pool = needs_network(config) ? 0 : config.pool_size,  // a connection would not wait
                    .max_running = config.max_workers,
                    .time_limit = config.request_timeout,
                    .first_uid = config.first_uid,
-                   .prepare = [&engine] { return engine->prepare(); }},
+                   .afresh = config.fresh_children ? std::vector<std::string>{"compute_worker", "--config", config_path}
+                                                   : std::vector<std::string>{},
+                   .prepare = [&service] { return service.engine->prepare(); }},
       .queue_length = config.queue_length,
       .queue_limit = config.queue_timeout,
       .drain_limit = config.shutdown_timeout,
-      .engine = std::string(engine->name()),
-      .models = engine->models(),
+      .engine = std::string(service.engine->name()),
+      .models = service.child.models,
   };
   BrokerLink link{
       .connect = [&] { return process::connect_unix(config.broker_socket, process::Clock::now()); },
       .offer_pair = [](int control, int end) { return broker::offer_pair(control, end, process::within(kOfferLimit)); },
   };
-  const auto child_main = [&child](ChildEnds ends) { return serve_one_request(child, std::move(ends)); };
+  const auto child_main = [&service](ChildEnds ends) { return serve_one_request(service.child, std::move(ends)); };
   OPENPCC_TRY(Parent parent, Parent::create(std::move(listener), sandbox, options, child_main, std::move(link)));
-  spdlog::info("serving {} models at {} as {}", child.models.size(), config.socket, user.name);
+  spdlog::info("serving {} models at {} as {}", service.child.models.size(), config.socket, user.name);
   OPENPCC_TRY_STATUS(process::notify_ready());
   return parent.run();
 }
@@ -167,13 +198,16 @@ int main(int argc, char** argv) {
   app.footer(kExamples);
   std::string config = "config.yaml";
   app.add_option("--config", config, "the YAML configuration")->capture_default_str();
+  std::string serve;
+  app.add_option("--serve", serve, "")->group("");  // for the program's own children
   app.set_version_flag("--version", "compute_worker " OPENPCC_VERSION);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  if (const auto done = openpcc::worker::run(config); !done) {
+  const auto done = serve.empty() ? openpcc::worker::run(config) : openpcc::worker::serve_afresh(config, serve);
+  if (!done) {
     spdlog::error("{}", done.error().message);
     return 1;
   }

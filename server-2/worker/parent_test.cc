@@ -384,6 +384,14 @@ TEST_F(WorkerParent, IsReadyOnceItHasTheBroker) {
   EXPECT_TRUE(comes_true([&] { return ping(path(), within(5s))->ready; }));
 }
 
+TEST(FreshChild, TextOfAnotherShapeIsRefused) {
+  for (const char* text : {"", "3", "3,4,5,6", "3,4,5,6,7,8", "3,4,5,6,", "3,4,5,6,7 ", "a,4,5,6,7", "-3,4,5,6,7",
+                           "0,4,5,6,7", "3,2,5,6,7", "99999999999,4,5,6,7"}) {
+    EXPECT_FALSE(parse_fresh_child(text).has_value()) << text;
+  }
+  EXPECT_FALSE(parse_fresh_child("900,901,902,1,59200").has_value()) << "descriptors that are not open";
+}
+
 TEST_F(WorkerParent, WaitingChildrenEndAtOnceWhenItStops) {
   start({.children = {.pool = 3}});
   ASSERT_TRUE(comes_true([&] { return waiting_children(pid_).size() == 3; }));
