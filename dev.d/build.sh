@@ -84,8 +84,36 @@ run_bench_routers() {
   python3 -B "$root/bench/routers.py" "$@"
 }
 
+# run_bench_node [PART...] [OPTIONS]: the compute node. Parts are start, load, tokens and big; without one: all of them. Options go to
+# every script. `big` writes 4.5 GB into the cache folder and removes them again.
+run_bench_node() {
+  local parts=() part
+  while [ $# -gt 0 ] && [[ "$1" != -* ]]; do
+    case "$1" in start | load | tokens | big) parts+=("$1"); shift ;; *) die_usage "bench node: no part '$1'" ;; esac
+  done
+  [ ${#parts[@]} -gt 0 ] || parts=(start load tokens big)
+  setup_packages build bench
+  llama_install
+  model_fetch "$demo_model"
+  build_preset bench openpcc_programs llama_bare
+  OPENPCC_TEST_MODEL=$(model_path "$demo_model")
+  OPENPCC_LLAMA3_VOCABULARY=$(llama_prefix)/share/models/ggml-vocab-llama-bpe.gguf
+  export OPENPCC_TEST_MODEL OPENPCC_LLAMA3_VOCABULARY
+  for part in "${parts[@]}"; do
+    case "$part" in
+      start) python3 -B "$root/bench/worker_start.py" "$@" ;;
+      load) python3 -B "$root/bench/node_load.py" "$@" ;;
+      tokens) python3 -B "$root/bench/node_tokens.py" "$@" ;;
+      big) python3 -B "$root/bench/big_model.py" --folder "$(cache_dir)/bench" "$@" ;;
+    esac
+  done
+}
+
 run_bench() {
-  if [ "${1:-}" = routers ]; then shift; run_bench_routers "$@"; return; fi
+  case "${1:-}" in
+    routers) shift; run_bench_routers "$@"; return ;;
+    node) shift; run_bench_node "$@"; return ;;
+  esac
   setup_packages build bench
   llama_install
   build_preset bench openpcc_programs

@@ -132,6 +132,7 @@ BareAnswer ask_bare_library(const std::string& model_path,
   const Clock::time_point start = Clock::now();
   Clock::time_point first = start;
   std::vector<int32_t> batch = answer.prompt;
+  int after_first = 0;
   for (int i = 0; i < max_tokens; ++i) {
     for (size_t done = 0; done < batch.size(); done += 512) {
       const auto now = static_cast<int32_t>(std::min<size_t>(512, batch.size() - done));
@@ -148,6 +149,8 @@ BareAnswer ask_bare_library(const std::string& model_path,
     }
     if (i == 0) {
       first = Clock::now();
+    } else {
+      ++after_first;
     }
     if (llama_vocab_is_eog(vocab, token)) {
       break;
@@ -160,7 +163,7 @@ BareAnswer ask_bare_library(const std::string& model_path,
     batch = {token};
   }
   answer.first_token_ms = seconds(first - start) * 1e3;
-  answer.tokens_per_second = static_cast<double>(answer.tokens.size()) / seconds(Clock::now() - first);
+  answer.tokens_per_second = after_first / seconds(Clock::now() - first);
   return answer;
 }
 
