@@ -3,8 +3,9 @@
 // A fork copies the parent's page tables: 4.5 GB of weights are 1.2 million entries of 4 KiB, or 2,300 of 2 MiB. The
 // worker's parent forks a child for every request, and decoding reads all weights for every token, so both gain. ggml
 // allocates with posix_memalign and has no hook for it; programs that link openpcc::engine with libllama are therefore
-// linked with --wrap=posix_memalign (CMakeLists.txt), which leads here. Where the kernel has no transparent huge pages,
-// or is set to `never`, allocations are what they were.
+// linked with --wrap=posix_memalign (CMakeLists.txt), which leads here. The price: compute buffers, which a child
+// touches first, take memory in steps of 2 MiB. Where the kernel has no transparent huge pages, or is set to `never`,
+// allocations are what they were.
 #pragma once
 
 #include <cstddef>
