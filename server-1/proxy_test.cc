@@ -203,12 +203,13 @@ TEST_F(Proxy, ANodeThatDiesInMidBodyNeverLooksLikeAnEnd) {
   for (const std::string whole :
        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n"}) {
-    size_t cut = 0;
-    bool reset = false;
+    std::atomic<size_t> cut = 0;
+    std::atomic<bool> reset = false;
     RawServer node([&](RawPeer& peer) {
       peer.read_until("\r\n\r\n");
+      const bool hard = reset;  // now: once the client has its answer, this is about the next one
       peer.send(whole.substr(0, cut));
-      if (reset) peer.reset();
+      if (hard) peer.reset();
     });
     start();
     add_node(1, node.url(), healthy_);

@@ -76,12 +76,13 @@ TEST(BlockingClient, ACutAnywhereIsNeverACleanEnd) {
   for (const std::string whole :
        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: y\r\n\r\n"}) {
-    size_t cut = 0;
-    bool reset = false;
+    std::atomic<size_t> cut = 0;
+    std::atomic<bool> reset = false;
     RawServer server([&](RawPeer& peer) {
       peer.read_until("\r\n\r\n");
+      const bool hard = reset;  // now: once the client has its answer, this is about the next one
       peer.send(whole.substr(0, cut));
-      if (reset) peer.reset();
+      if (hard) peer.reset();
     });
     BlockingHttpClient client(quick());
     for (cut = 0; cut < whole.size(); ++cut) {
