@@ -8,6 +8,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <string>
 #include <thread>
@@ -31,6 +32,9 @@ class Pcc {
     environment["PATH"] = "/usr/bin:/bin";
   }
   std::map<std::string, std::string> environment;
+  // Called before the program starts and after it has ended. What passes through another process orders nothing between
+  // the threads of this one: where the program talks to a server of the test's, this must.
+  std::function<void()> order_memory = [] {};
 
   [[nodiscard]] std::vector<std::string> environment_pairs() const {
     std::vector<std::string> pairs;
@@ -51,6 +55,7 @@ class Pcc {
     arguments.insert(arguments.begin(), OPENPCC_PCC);
     std::vector<std::string> pairs = environment_pairs();
     const auto argv = pointers_to(arguments), envp = pointers_to(pairs);
+    order_memory();
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::dup2(in[0], 0);
@@ -76,6 +81,7 @@ class Pcc {
     writer.join();
     int status = 0;
     ::waitpid(pid, &status, 0);
+    order_memory();
     done.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return done;
   }

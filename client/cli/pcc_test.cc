@@ -19,6 +19,9 @@ namespace {
 class PccTest : public testing::Test {
  protected:
   static void SetUpTestSuite() { std::signal(SIGPIPE, SIG_IGN); }
+  void SetUp() override {
+    pcc_.order_memory = [this] { router_.synchronize(); };
+  }
   StubRouter router_;
   StubServer server_{router_};
   Pcc pcc_{server_.url()};
@@ -238,9 +241,10 @@ TEST_F(PccTest, AFailedAnswerIsNoPartOfTheChat) {
 // A person at a terminal: pcc on the other end of a pty.
 class Terminal {
  public:
-  explicit Terminal(const Pcc& pcc) {
+  explicit Terminal(const Pcc& pcc) : pcc_(pcc) {
     std::vector<std::string> pairs = pcc.environment_pairs();
     const auto envp = Pcc::pointers_to(pairs);
+    pcc_.order_memory();
     pid_ = ::forkpty(&master_, nullptr, nullptr, nullptr);
     if (pid_ == 0) {
       ::execle(OPENPCC_PCC, "pcc", "chat", nullptr, envp.data());
@@ -265,11 +269,13 @@ class Terminal {
   int wait() {
     int status = 0;
     ::waitpid(pid_, &status, 0);
+    pcc_.order_memory();
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   }
   [[nodiscard]] const std::string& screen() const { return screen_; }
 
  private:
+  const Pcc& pcc_;
   int master_ = -1;
   pid_t pid_ = -1;
   std::string screen_;

@@ -51,6 +51,9 @@ class StubRouter {
   // Thread-safe, one at a time.
   [[nodiscard]] StubReply handle(const std::string& method, const std::string& path, const net::Fields& fields,
                                  ByteView body);
+  // Requests that come after it see what was set here before it, and what requests did before it is seen after it. For
+  // a test whose requests do not come from its own thread; between such calls the members are its own.
+  void synchronize() { const std::scoped_lock lock(mutex_); }
 
   std::vector<StubNode> nodes;
   StubAnswer answer;
