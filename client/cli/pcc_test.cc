@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/sanitizers_for_testing.h"
 #include "pcc_process_for_testing.h"
 #include "stub_server.h"
 
@@ -282,6 +283,21 @@ class Terminal {
   size_t seen_ = 0;
 };
 
+TEST_F(PccTest, CtrlCBetweenAnswersIsAHintAndNoEnd) {
+  if (kUnderThreadSanitizer) {
+    GTEST_SKIP() << "skipped: ThreadSanitizer holds a signal back while the C library waits for a line";
+  }
+  Terminal terminal(pcc_);
+  ASSERT_TRUE(terminal.see("> ")) << terminal.screen();
+  terminal.type("\x03");
+  ASSERT_TRUE(terminal.see("/quit ends the chat")) << terminal.screen();
+  ASSERT_TRUE(terminal.see("> "));
+  terminal.type("one\n");
+  ASSERT_TRUE(terminal.see("Hello, world.")) << terminal.screen();
+  terminal.type("/quit\n");
+  EXPECT_EQ(terminal.wait(), 0);
+}
+
 TEST_F(PccTest, CtrlCStopsAnAnswerAndNotTheChat) {
   router_.answer = StubRouter::chat_answer(std::vector<std::string>(300, "word "));
   std::atomic<bool> slow = true;
@@ -290,9 +306,6 @@ TEST_F(PccTest, CtrlCStopsAnAnswerAndNotTheChat) {
   };
   Terminal terminal(pcc_);
   ASSERT_TRUE(terminal.see("> ")) << terminal.screen();
-  terminal.type("\x03");  // between answers: a hint, no end
-  ASSERT_TRUE(terminal.see("/quit ends the chat")) << terminal.screen();
-  ASSERT_TRUE(terminal.see("> "));
   terminal.type("one\n");
   ASSERT_TRUE(terminal.see("word word")) << terminal.screen();
   terminal.type("\x03");
