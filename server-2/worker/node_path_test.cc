@@ -10,6 +10,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/sanitizers_for_testing.h"
 #include "broker/protocol.h"
 #include "process/harden.h"
 #include "process/testing.h"
@@ -206,9 +207,9 @@ TEST_F(NodePath, EveryLivingChildHasAUserOfItsOwn) {
 }
 
 TEST_F(NodePath, TheParentNeverHoldsPlaintext) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "skipped: the sanitizer's shadow memory is too large to search";
-#endif
+  if (kUnderAddressSanitizer || kUnderThreadSanitizer) {
+    GTEST_SKIP() << "skipped: the sanitizer's shadow memory is too large to search";
+  }
   if (::geteuid() != 0) GTEST_SKIP() << "skipped: the memory of a locked-down child is root's to read";
   const std::string secret = canary();
   const auto request = seal_for_test(chat_head(), chat_body("wait " + secret, true));
