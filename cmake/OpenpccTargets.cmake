@@ -3,6 +3,15 @@ include(GNUInstallDirs)
 find_package(GTest REQUIRED)
 include(GoogleTest)
 
+# ThreadSanitizer names the functions of a report with LLVM's symbolizer, which Debian installs under a name that it does not look for.
+set(openpcc_test_environment "")
+if(OPENPCC_SANITIZE STREQUAL "thread")
+  find_program(OPENPCC_SYMBOLIZER NAMES llvm-symbolizer-19 llvm-symbolizer)
+  if(OPENPCC_SYMBOLIZER)
+    set(openpcc_test_environment "TSAN_OPTIONS=external_symbolizer_path=${OPENPCC_SYMBOLIZER}")
+  endif()
+endif()
+
 # openpcc_add_library(NAME HEADERS ... SOURCES ... PUBLIC_DEPS ... PRIVATE_DEPS ...) -> target openpcc_NAME, alias openpcc::NAME.
 # Headers are included as "FOLDER/header.h", relative to lib/.
 function(openpcc_add_library name)
@@ -50,7 +59,7 @@ function(openpcc_add_test name)
   target_link_libraries(${name} PRIVATE openpcc_flags ${ARG_DEPS} GTest::gtest GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT} ENVIRONMENT "${openpcc_test_environment}")
 endfunction()
 
 # openpcc_add_fuzzer(NAME SOURCES ... CORPUS DIR DEPS ...)
@@ -74,5 +83,5 @@ function(openpcc_add_fuzzer name)
     add_test(NAME ${name} COMMAND ${name} ${CMAKE_CURRENT_SOURCE_DIR}/${ARG_CORPUS})
   endif()
   add_dependencies(openpcc_fuzzers ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "unit;fuzz" TIMEOUT 120)
+  set_tests_properties(${name} PROPERTIES LABELS "unit;fuzz" TIMEOUT 120 ENVIRONMENT "${openpcc_test_environment}")
 endfunction()

@@ -30,6 +30,8 @@ class Pcc {
     environment["OPENPCC_DEV_ATTESTATION"] = "1";
     environment["XDG_CONFIG_HOME"] = "/nonexistent";
     environment["PATH"] = "/usr/bin:/bin";
+    // Of the build with ThreadSanitizer: so that what it reports of the program, too, has the names of functions.
+    if (const char* options = std::getenv("TSAN_OPTIONS")) environment["TSAN_OPTIONS"] = options;
   }
   std::map<std::string, std::string> environment;
   // Called before the program starts and after it has ended. What passes through another process orders nothing between
