@@ -35,15 +35,42 @@ report_skipped() {
   [ ! -f "$log" ] || { grep -hoE "skipped: .*|skipped '.*'" "$log" || true; } | sort -u | sed 's/^/    /' >&2
 }
 
+# ThreadSanitizer wants addresses spread over 30 bits at most. Where the kernel takes more, a program starts itself again without the
+# spreading, by personality(2): that is what setarch does, too.
+check_tsan_starts() {
+  local bits
+  ! setarch -R true 2>/dev/null || return 0
+  bits=$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null) || bits="unknown to you" # root may read it
+  [[ "$bits" =~ ^[0-9]+$ ]] && [ "$bits" -le 30 ] && return 0
+  say "vm.mmap_rnd_bits is $bits, ThreadSanitizer wants 30 at most, and personality(2), its way out, is not permitted here."
+  say "If its programs do not start: sysctl vm.mmap_rnd_bits=28 (root, on the host), or docker run --security-opt seccomp=unconfined"
+}
+
+# Apart from the other tests: it takes a whole build of its own.
+run_tests_tsan() {
+  setup_packages build clang tsan
+  check_tsan_starts
+  build_preset tsan
+  say "unit tests under ThreadSanitizer"
+  ctest --test-dir "$root/build/tsan" --output-on-failure --no-tests=error -L unit
+  report_skipped "$root/build/tsan"
+}
+
 run_tests() {
-  local quick= label=
+  local quick= label= tsan=
   while [ $# -gt 0 ]; do
     case "$1" in
       --quick) quick=1; shift ;;
+      --tsan) tsan=1; shift ;;
       --label) [ $# -ge 2 ] || die_usage "--label needs a value"; label=$2; shift 2 ;;
       *) die_usage "test: unknown option '$1'" ;;
     esac
   done
+  if [ -n "$tsan" ]; then
+    [ -z "$quick$label" ] || die_usage "test: --tsan goes with no other option"
+    run_tests_tsan
+    return
+  fi
   setup_packages build lint
   llama_install
   model_fetch "$demo_model"

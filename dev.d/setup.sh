@@ -6,9 +6,10 @@ packages_build=(ca-certificates git g++ make cmake ninja-build ccache pkg-config
   libgtest-dev libgmock-dev swtpm iproute2 procps gdb)
 packages_lint=(clang-format-14)
 packages_clang=(clang-19 libclang-rt-19-dev clang-tidy-19)
+packages_tsan=(llvm-19) # its symbolizer: without it reports name no function
 packages_bench=(libbenchmark-dev openssl)
 
-# setup_packages GROUP...: groups are build, lint, clang, bench.
+# setup_packages GROUP...: groups are build, lint, clang, tsan, bench.
 setup_packages() {
   local group missing=() package
   for group in "$@"; do
