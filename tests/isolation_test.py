@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import pwd
 import re
 import signal
 import socket
@@ -77,6 +78,8 @@ class IsolationTest(Running):
         self.assertNotEqual(os.readlink(f"/proc/{self.pid('tpm_broker')}/ns/net"), os.readlink("/proc/self/ns/net"))
 
     def test_only_the_broker_holds_the_tpm(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root: whose sockets those of another namespace are is root's to see")
         # A UNIX connection belongs to the network namespace of the end that made it: look in each part's.
         holders = set()
         for name in ("openpcc-router", "router_com", "compute_worker", "tpm_broker"):
@@ -219,6 +222,20 @@ class FailureTest(unittest.TestCase):
             if self.folder.name.encode() in command:
                 ours.append(command)
         self.assertEqual(ours, [])
+
+    def test_user_ids_of_children_that_are_not_theirs_alone_are_refused(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root: without it children have no user ids of their own")
+        stack = self.make()
+        stack.start()
+        config = (stack.run / "compute_worker.yaml").read_text().replace("worker.sock", "other.sock")
+        for first, whose in ((UIDS["router_com"] - 5, "another part of the node"), (pwd.getpwnam("nobody").pw_uid, "nobody")):
+            other = stack.run / "other_worker.yaml"
+            other.write_text(config.replace(f"first_uid: {UIDS['children']}", f"first_uid: {first}"))
+            done = subprocess.run([BIN / "compute_worker", "--config", other], capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, 1, done.stderr)
+            self.assertIn("sandbox.first_uid", done.stderr)
+            self.assertIn(whose, done.stderr)
 
     def test_a_taken_port_is_named(self):
         with socket.socket() as taken:

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "base/sanitizers_for_testing.h"
+#include "base/sanitizers.h"
 #include "pcc_process_for_testing.h"
 #include "stub_server.h"
 

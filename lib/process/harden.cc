@@ -10,20 +10,14 @@
 #include <csignal>
 #include <filesystem>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define OPENPCC_HAS_LEAK_CHECK 1
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define OPENPCC_HAS_LEAK_CHECK 1
-#endif
+#include "base/sanitizers.h"
 
 namespace openpcc::process {
 namespace {
 [[maybe_unused]] bool hardened = false;
 }
 
-#ifdef OPENPCC_HAS_LEAK_CHECK
+#ifdef OPENPCC_ADDRESS_SANITIZER
 // The leak check attaches to its own process, which a hardened one does not allow: it would end with an error.
 extern "C" __attribute__((visibility("default"))) int __lsan_is_turned_off();
 extern "C" int __lsan_is_turned_off() {
@@ -69,7 +63,7 @@ bool has_other_threads() {
        !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
     ++count;
   }
-  return count > 1;
+  return error || count != 1;  // what cannot be read proves nothing
 }
 
 }  // namespace openpcc::process

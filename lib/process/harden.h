@@ -23,7 +23,8 @@ namespace openpcc::process {
 // Lowers one limit for good (setrlimit; `resource` is RLIMIT_*). Never raises it.
 [[nodiscard]] Status limit_resource(int resource, uint64_t value);
 
-// True while a process holds other threads than the calling one: forking or dropping ids would then be wrong.
+// True while a process holds other threads than the calling one, or that cannot be told (/proc is not there): forking
+// or dropping ids would then be wrong.
 [[nodiscard]] bool has_other_threads();
 
 }  // namespace openpcc::process

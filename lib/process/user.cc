@@ -79,6 +79,11 @@ Result<User> find_user(std::string_view run_as) {
   return fail(kBadUser, "there is no user '" + text + "'");
 }
 
+std::optional<std::string> name_of_user(uid_t uid) {
+  const auto known = by_uid(uid);
+  return known ? std::optional(known->name) : std::nullopt;
+}
+
 User current_user() {
   const uid_t uid = ::geteuid();
   const auto known = by_uid(uid);

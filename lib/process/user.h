@@ -4,6 +4,8 @@
 
 #include <sys/types.h>
 
+#include <optional>
+
 #include "process/fd.h"
 
 namespace openpcc::process {
@@ -18,6 +20,9 @@ struct User {
 // "name", "uid" or "uid:gid". A bare uid takes its group from the password database; one that is not in there needs
 // the second form. kBadUser otherwise, and for text that is empty.
 [[nodiscard]] Result<User> find_user(std::string_view run_as);
+
+// Whose uid this is in the password database, if anybody's.
+[[nodiscard]] std::optional<std::string> name_of_user(uid_t uid);
 
 // The effective user of this process.
 [[nodiscard]] User current_user();

@@ -1,22 +1,20 @@
 #include "sandbox/sandbox.h"
 
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <fstream>
 #include <thread>
 
+#include "base/sanitizers.h"
 #include "process/harden.h"
 #include "process/message.h"
 #include "process/privileges.h"
 #include "process/signals.h"
 #include "process/unix_socket.h"
 #include "sandbox/landlock.h"
-#include "sandbox/sanitizer.h"
 #include "sandbox/syscall_filter.h"
 
 namespace openpcc::sandbox {
@@ -61,13 +59,9 @@ std::optional<Layer> layer_named(std::string_view name) {
   return std::nullopt;
 }
 
-bool memory_limit_works() {
-  return !kSanitized;
-}
-
 Result<Sandbox> Sandbox::create(Options options) {
   OPENPCC_TRY(Bytes filter, make_filter(options.event_loop));
-  if (options.memory_bytes != 0 && !memory_limit_works()) {
+  if (options.memory_bytes != 0 && kSanitized) {
     std::fputs("sandbox: built with a sanitizer: the limit on memory is off\n", stderr);
     options.memory_bytes = 0;
   }

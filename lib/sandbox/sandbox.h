@@ -33,14 +33,13 @@ struct Options {
   // With an engine behind a socket: enter() makes the network namespace, since that socket must be connected before.
   // Otherwise the parent stands in an empty one already (process::isolate_network), and the child with it.
   bool own_network = false;
-  bool event_loop = false;           // allows the calls of an HTTP client on open sockets (epoll, timers)
-  uint64_t memory_bytes = 0;         // of address space, beyond what is mapped at enter(); 0: no limit
+  bool event_loop = false;  // allows the calls of an HTTP client on open sockets (epoll, timers)
+  // Of address space, beyond what is mapped at enter(); 0: no limit. A sanitizer takes terabytes of it: a build with
+  // one has no limit, and says so on standard error.
+  uint64_t memory_bytes = 0;
   std::chrono::seconds cpu_time{0};  // of all threads together; 0: no limit
   uint32_t max_threads = 0;          // of the user id, this one included; 0: no limit. Without kUser: no limit
 };
-
-// The address space of a sanitizer is terabytes: a build with one has no limit on memory, and says so on stderr once.
-[[nodiscard]] bool memory_limit_works();
 
 class Sandbox {
  public:

@@ -13,8 +13,8 @@
 #include <csignal>
 #include <memory>
 
+#include "base/sanitizers.h"
 #include "process/fd.h"
-#include "sandbox/sanitizer.h"
 
 namespace openpcc::sandbox {
 namespace {

@@ -24,6 +24,7 @@ namespace {
 
 constexpr auto kShutdownEventLimit = std::chrono::seconds(3);
 constexpr auto kWorkerLimit = std::chrono::minutes(2);  // compute_boot has seen it serve already
+constexpr auto kPingLimit = std::chrono::seconds(1);
 constexpr auto kReadyPause = std::chrono::milliseconds(50);
 
 // Each connection takes a descriptor, and one more while its request runs.
@@ -49,15 +50,20 @@ bool run_on(net::Loop& loop, MakeTask make_task, net::Clock::duration limit) {
   return future.wait_for(limit) == std::future_status::ready;
 }
 
-// Until the worker has the TPM broker: a router that sent a request earlier would get an error. False: a signal came.
-Result<bool> wait_until_ready(const std::string& worker_socket, process::SignalFd& signals, worker::Pong& pong) {
-  for (bool said = false;; said = true) {
-    auto answer = worker::ping(worker_socket, process::within(kWorkerLimit));
-    if (!answer) return fail(answer.error().code, "compute_worker does not answer: " + answer.error().message);
-    pong = std::move(*answer);
-    if (pong.ready) return true;
-    if (!said) spdlog::info("waiting until the TPM broker is there");
-    if (process::wait_for(signals.fd(), POLLIN, process::within(kReadyPause))) return false;
+// Until the worker has the TPM broker: a router that sent a request earlier would get an error. Nothing: a signal came.
+Result<std::optional<worker::Pong>> wait_until_ready(const std::string& worker_socket, process::SignalFd& signals) {
+  auto give_up = process::within(kWorkerLimit);
+  for (bool said = false;;) {
+    auto pong = worker::ping(worker_socket, process::within(kPingLimit));
+    if (pong && pong->ready) return std::move(*pong);
+    if (!pong && process::Clock::now() > give_up) {
+      return fail(pong.error().code, "compute_worker does not answer: " + pong.error().message);
+    }
+    if (pong) {
+      give_up = process::within(kWorkerLimit);
+      if (!std::exchange(said, true)) spdlog::info("waiting until the TPM broker is there");
+    }
+    if (process::wait_for(signals.fd(), POLLIN, process::within(kReadyPause))) return std::nullopt;
   }
 }
 
@@ -73,11 +79,10 @@ Status serve(const Config& config, process::SignalFd& signals, process::UniqueFd
 
   AgentConfig agent_config = config.agent;
   OPENPCC_TRY_STATUS(process::notify_ready());
-  worker::Pong pong;
-  OPENPCC_TRY(const bool ready, wait_until_ready(config.worker_socket, signals, pong));
-  if (!ready) return {};
+  OPENPCC_TRY(const auto pong, wait_until_ready(config.worker_socket, signals));
+  if (!pong) return {};
   // What the node's sandbox lacks is for its clients to know.
-  for (const std::string& layer : pong.without) agent_config.tags.push_back("sandbox-without=" + layer);
+  for (const std::string& layer : pong->without) agent_config.tags.push_back("sandbox-without=" + layer);
   Status created;
   run_on(
       loops[0],

@@ -91,10 +91,10 @@ Children::Children(const sandbox::Sandbox& sandbox, ChildrenOptions options, Chi
     : sandbox_(sandbox),
       options_(std::move(options)),
       child_main_(std::move(child_main)),
-      slots_(options_.pool + options_.max_running + 1, false) {}
+      slots_(options_.users(), false) {}
 
 bool Children::wants_another() const {
-  return waiting() < options_.pool && process::Clock::now() >= not_before_;
+  return next_refill() <= process::Clock::now();
 }
 
 void Children::add_one() {
@@ -205,13 +205,16 @@ void Children::kill_overdue() {
   }
 }
 
-process::Deadline Children::next_deadline() const {
+process::Deadline Children::next_overdue() const {
   process::Deadline next = process::kForever;
-  if (waiting() < options_.pool) next = not_before_;
   for (const auto& [id, child] : children_) {
     if (!child.killed) next = std::min(next, child.deadline);
   }
   return next;
+}
+
+process::Deadline Children::next_refill() const {
+  return waiting() < options_.pool ? not_before_ : process::kForever;
 }
 
 std::vector<Children::Ended> Children::reap() {

@@ -29,8 +29,9 @@ struct ChildrenOptions {
   size_t pool = 4;          // children that wait; 0: each is made when it is needed
   size_t max_running = 16;  // at work at one time
   process::Clock::duration time_limit = std::chrono::minutes(5);  // of one request, then its child is killed
-  // A child's user id is one of first_uid ... first_uid + pool + max_running, and no other child has it while it lives.
+  // A child's user id is one of first_uid ... first_uid + users() - 1, and no other child has it while it lives.
   uid_t first_uid = 0;
+  [[nodiscard]] size_t users() const { return pool + max_running + 1; }
   // Instead of forking alone: the child executes this program with these arguments and, behind them, --serve and a
   // FreshChild as text; it loads the engine, enters the sandbox and waits, by serve_afresh(). For engines that cannot
   // live after a fork; siblings then share no address layout.
@@ -89,8 +90,8 @@ class Children {
   [[nodiscard]] std::vector<Ended> reap();
   // Kills and collects all that are left.
   void end_all();
-  // When kill_overdue(), or add_one() after a pause, is next due.
-  [[nodiscard]] process::Deadline next_deadline() const;
+  [[nodiscard]] process::Deadline next_overdue() const;  // when kill_overdue() is next due
+  [[nodiscard]] process::Deadline next_refill() const;   // when wants_another() is next true, by time alone
 
  private:
   struct Child {

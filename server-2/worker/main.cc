@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <thread>
 
 #include "broker/protocol.h"
@@ -89,6 +90,29 @@ Result<sandbox::Sandbox> make_sandbox(const Config& config) {
   return made;
 }
 
+ChildrenOptions children_options(const Config& config, const std::string& config_path) {
+  ChildrenOptions options;
+  options.pool = needs_network(config) ? 0 : config.pool_size;  // a connection would not wait
+  options.max_running = config.max_workers;
+  options.time_limit = config.request_timeout;
+  options.first_uid = config.first_uid;
+  if (config.fresh_children) options.afresh = {"compute_worker", "--config", config_path};
+  return options;
+}
+
+// A user id of a child's that somebody else has would be no layer at all: they could signal and trace each other.
+Status check_child_users(const ChildrenOptions& options, std::initializer_list<uid_t> others) {
+  for (size_t i = 0; i < options.users(); ++i) {
+    const uid_t uid = options.first_uid + static_cast<uid_t>(i);
+    const auto name = process::name_of_user(uid);
+    if (!name && std::find(others.begin(), others.end(), uid) == others.end()) continue;
+    return fail(process::kBadUser, "sandbox.first_uid: " + std::to_string(options.users()) + " user ids from " +
+                                       std::to_string(options.first_uid) + " on are the children's alone, but " +
+                                       std::to_string(uid) + " is " + name.value_or("of another part of the node"));
+  }
+  return {};
+}
+
 // What a child serves with, loaded by the parent or, afresh, by itself.
 struct Service {
   std::unique_ptr<engine::Engine> engine;
@@ -151,17 +175,16 @@ Status run(const std::string& config_path) {
     return fail(process::kNotAllowed,
                 "fresh_children: " + config_path + " cannot be read by the user " + user.name + ", as each child must");
   }
+  ChildrenOptions children = children_options(config, config_path);
+  if (has_layer(config, sandbox::Layer::kUser)) {
+    OPENPCC_TRY_STATUS(check_child_users(children, {user.uid, router_com_uid}));
+  }
   OPENPCC_TRY(const sandbox::Sandbox sandbox, make_sandbox(config));
   OPENPCC_TRY(const Service service, load_service(config));
+  children.prepare = [&service] { return service.engine->prepare(); };
   const ParentOptions options{
       .router_com_uid = router_com_uid,
-      .children = {.pool = needs_network(config) ? 0 : config.pool_size,  // a connection would not wait
-                   .max_running = config.max_workers,
-                   .time_limit = config.request_timeout,
-                   .first_uid = config.first_uid,
-                   .afresh = config.fresh_children ? std::vector<std::string>{"compute_worker", "--config", config_path}
-                                                   : std::vector<std::string>{},
-                   .prepare = [&service] { return service.engine->prepare(); }},
+      .children = std::move(children),
       .queue_length = config.queue_length,
       .queue_limit = config.queue_timeout,
       .drain_limit = config.shutdown_timeout,

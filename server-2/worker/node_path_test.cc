@@ -10,7 +10,7 @@
 #include <set>
 #include <sstream>
 
-#include "base/sanitizers_for_testing.h"
+#include "base/sanitizers.h"
 #include "broker/protocol.h"
 #include "process/harden.h"
 #include "process/testing.h"
@@ -207,7 +207,7 @@ TEST_F(NodePath, EveryLivingChildHasAUserOfItsOwn) {
 }
 
 TEST_F(NodePath, TheParentNeverHoldsPlaintext) {
-  if (kUnderAddressSanitizer || kUnderThreadSanitizer) {
+  if (kSanitized) {
     GTEST_SKIP() << "skipped: the sanitizer's shadow memory is too large to search";
   }
   if (::geteuid() != 0) GTEST_SKIP() << "skipped: the memory of a locked-down child is root's to read";
@@ -247,7 +247,7 @@ TEST_F(NodePath, AStoppedRequestIsGoneWithin100Milliseconds) {
 TEST_F(NodePath, ACrashTakesOneRequestAlone) {
   const auto crashed = ask("crash");
   // A sanitizer makes an exit of it.
-  EXPECT_TRUE(crashed.exit == 1000 + SIGSEGV || (!sandbox::memory_limit_works() && crashed.exit != 0));
+  EXPECT_TRUE(crashed.exit == 1000 + SIGSEGV || (kSanitized && crashed.exit != 0));
   EXPECT_FALSE(crashed.header.has_value());
   EXPECT_EQ(ask("hello").exit, 0);
 }
@@ -258,7 +258,7 @@ TEST_F(NodePath, AForbiddenCallEndsOneRequestAlone) {
 }
 
 TEST_F(NodePath, SoDoesTheWantOfMemory) {
-  if (!sandbox::memory_limit_works()) GTEST_SKIP() << "skipped: built with a sanitizer, the limit on memory is off";
+  if (kSanitized) GTEST_SKIP() << "skipped: built with a sanitizer, the limit on memory is off";
   const auto hungry = ask("memory");
   EXPECT_EQ(hungry.exit, kExitNoMemory);
   EXPECT_FALSE(hungry.header.has_value());
@@ -268,7 +268,7 @@ TEST_F(NodePath, SoDoesTheWantOfMemory) {
 // Siblings begin with the same memory, and must not go on alike.
 TEST(Forked, ResponseNoncesOfSiblingsDiffer) {
   // A sanitizer makes each fork ten times as slow.
-  const size_t children = sandbox::memory_limit_works() ? 10'000 : 1'000;
+  const size_t children = kSanitized ? 1'000 : 10'000;
   constexpr size_t kSize = sealed::kResponseNonceSize;
   void* const memory = ::mmap(nullptr, children * kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   ASSERT_NE(memory, MAP_FAILED);

@@ -83,14 +83,14 @@ Status Parent::run() {
 }
 
 int Parent::poll_timeout() const {
-  if (wants_child()) return 0;
-  process::Deadline next = std::min(drain_until_, draining_ ? process::kForever : children_.next_deadline());
+  process::Deadline next = std::min(drain_until_, children_.next_overdue());
+  if (!draining_) next = std::min(next, children_.next_refill());
   if (!broker_) next = std::min(next, process::within(kConnectPause));
   next = std::min(next, watchdog_.next());
   for (const Waiting& waiting : queue_) next = std::min(next, waiting.deadline);
   if (next == process::kForever) return -1;
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(next - process::Clock::now()).count();
-  return static_cast<int>(std::clamp<int64_t>(left + 1, 0, 60'000));
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - process::Clock::now()).count();
+  return static_cast<int>(std::clamp<int64_t>(left, 0, 60'000));
 }
 
 Status Parent::handle_signals() {
