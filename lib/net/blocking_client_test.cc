@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "net/raw_peer_for_testing.h"
 
 namespace openpcc::net {
@@ -70,6 +72,49 @@ TEST(BlockingClient, ChunksTrailersAndInterimResponses) {
   EXPECT_EQ(got->head.status, 200);
   EXPECT_EQ(body, "abcdef");
   EXPECT_EQ(got->trailers, (Fields{{"X-T", "v"}}));
+}
+
+TEST(BlockingClient, AConnectionMadeAheadIsTheNextRequests) {
+  Canned canned("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  BlockingHttpClient client(quick());
+  ASSERT_TRUE(client.connect(request_to(canned.server).url).has_value());
+  const auto limit = std::chrono::steady_clock::now() + 5s;
+  while (canned.server.connections == 0 && std::chrono::steady_clock::now() < limit) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(canned.server.connections, 1) << "before any request";
+  const auto got = client.fetch(request_to(canned.server), 100);
+  ASSERT_TRUE(got) << got.error().message;
+  EXPECT_EQ(as_text(got->body), "ok");
+  EXPECT_EQ(canned.server.connections, 1);
+}
+
+TEST(BlockingClient, AConnectionMadeAheadIsNotUsedForAnotherOrigin) {
+  Canned here("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhere"),
+      there("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nthere");
+  {
+    BlockingHttpClient client(quick());
+    ASSERT_TRUE(client.connect(request_to(here.server).url).has_value());
+    const auto got = client.fetch(request_to(there.server), 100);
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ(as_text(got->body), "there");
+    const auto still = client.fetch(request_to(here.server), 100);
+    ASSERT_TRUE(still) << still.error().message;
+    EXPECT_EQ(as_text(still->body), "here");
+  }
+  EXPECT_EQ(here.server.connections, 1);
+}
+
+TEST(BlockingClient, AServerThatIsNotThereCannotBeConnectedTo) {
+  Url nowhere;
+  {
+    const RawServer gone([](RawPeer&) {});
+    nowhere = parse_url(gone.url()).value();
+  }
+  BlockingHttpClient client(quick());
+  const auto connected = client.connect(nowhere);
+  ASSERT_FALSE(connected.has_value());
+  EXPECT_EQ(connected.error().code, kConnectFailed);
+  Canned canned("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+  EXPECT_TRUE(client.fetch(request_to(canned.server), 100).has_value()) << "and that is no harm";
 }
 
 TEST(BlockingClient, ACutAnywhereIsNeverACleanEnd) {
