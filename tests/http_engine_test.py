@@ -2,58 +2,31 @@
 """The engine `http`: a request goes through the private path to an OpenAI-compatible server on loopback, and streams back."""
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 import unittest
 
+import engine_server
+from engine_server import EngineServer
 from running import ALTERED, ANSWERED, FAILED, Running
 
 WORDS = ["private ", "answers ", "stream ", "well"]
 
 
-class Server(http.server.BaseHTTPRequestHandler):
+class Server(EngineServer):
     """Says WORDS to everything; `cut` makes it drop the connection in mid-answer."""
 
-    protocol_version = "HTTP/1.1"
     cut = False
     seen: list[tuple[str, dict, dict]] = []
 
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
     def do_POST(self):
-        length = self.headers.get("Content-Length")
-        if length is None:
-            parts = []
-            while size := int(self.rfile.readline(), 16):
-                parts.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            body = json.loads(b"".join(parts))
-        else:
-            body = json.loads(self.rfile.read(int(length)))
+        body = self.read_json()
         Server.seen.append((self.path, dict(self.headers), body))
         usage = {"prompt_tokens": 3, "completion_tokens": len(WORDS), "total_tokens": 3 + len(WORDS)}
         if not body.get("stream"):
-            message = {"choices": [{"index": 0, "text": "".join(WORDS), "message": {"role": "assistant", "content": "".join(WORDS)},
-                                    "finish_reason": "stop"}], "usage": usage}
-            data = json.dumps(message).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
+            self.answer_whole({"choices": [{"index": 0, "text": "".join(WORDS), "finish_reason": "stop",
+                                            "message": {"role": "assistant", "content": "".join(WORDS)}}], "usage": usage})
             return
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
+        self.begin_stream()
         events = [{"choices": [{"index": 0, "delta": {"content": word}}]} for word in WORDS]
         events.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         events.append({"choices": [], "usage": usage})
@@ -61,22 +34,14 @@ class Server(http.server.BaseHTTPRequestHandler):
             if Server.cut and number == 2:
                 self.close_connection = True
                 return
-            line = b"data: " + json.dumps(event).encode() + b"\n\n"
-            self.wfile.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
-            self.wfile.flush()
-        done = b"data: [DONE]\n\n"
-        self.wfile.write(f"{len(done):x}\r\n".encode() + done + b"\r\n0\r\n\r\n")
+            self.send_event(event)
+        self.end_stream()
 
 
 class HttpEngineTest(Running):
     @classmethod
     def setUpClass(cls):
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Server)
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        cls.addClassCleanup(server.server_close)
-        cls.addClassCleanup(server.shutdown)
-        cls.options = {"engine_url": f"http://127.0.0.1:{server.server_port}"}
+        cls.options = {"engine_url": engine_server.start(Server, cls.addClassCleanup)}
         cls.engine = "http"
         super().setUpClass()
 

@@ -33,7 +33,7 @@ class Search:
 
     def process(self, pid: int, where: str) -> set[tuple[str, str]]:
         """All readable memory of a process; it takes root for a locked-down one."""
-        found = set()
+        found, before = set(), self.searched
         maps = pathlib.Path(f"/proc/{pid}/maps").read_text()
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
             for line in maps.splitlines():
@@ -54,6 +54,7 @@ class Search:
                     return piece
 
                 found |= self.stream(where, read)
+        assert self.searched - before > 1 << 20, f"{where}: next to nothing could be read"
         return found
 
     def core(self, pid: int, where: str) -> set[tuple[str, str]]:
