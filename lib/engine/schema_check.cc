@@ -307,7 +307,11 @@ void SchemaCheck::check_strict(const Json& node) {
        (has("maximum") && has("exclusiveMaximum")))) {
     throw Fault{"uses bounds that this node cannot enforce: of numbers that are no integers, or two on one side"};
   }
-  if (has("format") && std::find(kFormats.begin(), kFormats.end(), node["format"]) == kFormats.end()) {
+  const auto known = [&](const Json& format) {
+    return format.is_string() &&
+           std::find(kFormats.begin(), kFormats.end(), format.get_ref<const std::string&>()) != kFormats.end();
+  };
+  if (has("format") && !known(node["format"])) {
     throw Fault{"uses a 'format' that this node cannot enforce: it knows date, time, date-time and uuid"};
   }
   if (has("required") && node["required"].is_array()) {

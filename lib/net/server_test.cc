@@ -144,7 +144,8 @@ TEST_F(ServerTest, TakesRequestsByteByByteAndPipelined) {
       "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-T: 1\r\n\r\n";
   RawPeer peer = RawPeer::connect(server_->port());
   for (const char c : one) ASSERT_TRUE(peer.send(std::string(1, c)));
-  EXPECT_TRUE(peer.read_until("X-T: 1\r\n\r\n").find("hello") != std::string::npos);
+  // In how many pieces the body comes back is the server's own affair: as many as it happened to read it in.
+  EXPECT_TRUE(peer.read_until("X-T: 1\r\n\r\n").ends_with("\r\n0\r\nX-Size: 5\r\nX-T: 1\r\n\r\n"));
   peer.send(one + one + get("/ignore"));
   const std::string answers = peer.read_to_end();
   EXPECT_TRUE(answers.ends_with("ignored"));
