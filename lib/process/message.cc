@@ -11,7 +11,6 @@
 namespace openpcc::process {
 namespace {
 
-constexpr size_t kCountSize = 4;
 constexpr size_t kMostDescriptors = 8;  // room to see, and close, more than the one that is allowed
 
 struct Control {
@@ -119,24 +118,69 @@ Status send_message(int fd, ByteView body, Deadline deadline, int attached_fd) {
 }
 
 Result<Message> receive_message(int fd, size_t cap, Deadline deadline) {
-  std::vector<UniqueFd> fds;
-  std::array<uint8_t, kCountSize> count{};
-  OPENPCC_TRY(const size_t got, fill(fd, count, deadline, &fds));
-  if (got == 0) return fail(kPeerClosed, "the peer closed the connection");
-  if (got < count.size()) return fail(kBadMessage, "the stream ends inside a message's length");
-  if (fds.size() > 1) return fail(kBadMessage, "more than one descriptor with a message");
-  ByteReader reader(count);
-  OPENPCC_TRY(const uint32_t size, reader.u32());
-  if (size > cap) {
-    return fail(kBadMessage,
-                "a message of " + std::to_string(size) + " bytes, over the limit of " + std::to_string(cap));
+  IncomingMessages incoming(cap);
+  while (true) {
+    OPENPCC_TRY(auto message, incoming.next(fd));
+    if (message) return std::move(*message);
+    OPENPCC_TRY_STATUS(wait_for(fd, POLLIN, deadline));
   }
-  Message message;
-  message.body.resize(size);
-  OPENPCC_TRY(const size_t body_size, fill(fd, message.body, deadline, nullptr));
-  if (body_size < size) return fail(kBadMessage, "the stream ends inside a message");
-  if (!fds.empty()) message.fd = std::move(fds.front());
-  return message;
+}
+
+Result<std::optional<Message>> IncomingMessages::next(int fd) {
+  while (count_filled_ < count_.size()) {
+    // Alone: a descriptor that comes with these bytes is this message's.
+    std::vector<UniqueFd> fds;
+    const MutableByteView rest = MutableByteView(count_).subspan(count_filled_);
+    OPENPCC_TRY(const Received received, receive_once(fd, rest, count_filled_ == 0 ? &fds : nullptr));
+    if (received.would_block) return std::nullopt;
+    if (received.size == 0 && count_filled_ == 0) return fail(kPeerClosed, "the peer closed the connection");
+    if (received.size == 0) return fail(kBadMessage, "the stream ends inside a message's length");
+    if (fds.size() > 1) return fail(kBadMessage, "more than one descriptor with a message");
+    if (!fds.empty()) message_.fd = std::move(fds.front());
+    count_filled_ += received.size;
+    if (count_filled_ < count_.size()) continue;
+    ByteReader reader(count_);
+    OPENPCC_TRY(const uint32_t size, reader.u32());
+    if (size > cap_) {
+      return fail(kBadMessage,
+                  "a message of " + std::to_string(size) + " bytes, over the limit of " + std::to_string(cap_));
+    }
+    message_.body.resize(size);
+  }
+  while (body_filled_ < message_.body.size()) {
+    const MutableByteView rest = MutableByteView(message_.body).subspan(body_filled_);
+    OPENPCC_TRY(const Received received, receive_once(fd, rest, nullptr));
+    if (received.would_block) return std::nullopt;
+    if (received.size == 0) return fail(kBadMessage, "the stream ends inside a message");
+    body_filled_ += received.size;
+  }
+  count_filled_ = body_filled_ = 0;
+  return std::exchange(message_, {});
+}
+
+void OutgoingMessages::push(ByteView body, UniqueFd attached) {
+  Bytes bytes;
+  bytes.reserve(4 + body.size());
+  append_u32(bytes, static_cast<uint32_t>(body.size()));
+  append(bytes, body);
+  size_ += bytes.size();
+  waiting_.push_back({std::move(bytes), std::move(attached)});
+}
+
+Result<bool> OutgoingMessages::flush(int fd) {
+  while (!waiting_.empty()) {
+    Framed& first = waiting_.front();
+    const int attached = first.attached ? first.attached.get() : -1;
+    OPENPCC_TRY(const size_t sent, send_once(fd, ByteView(first.bytes).subspan(sent_), {}, attached));
+    if (sent == 0) return false;
+    first.attached.reset();  // it went with the first byte
+    size_ -= sent;
+    sent_ += sent;
+    if (sent_ < first.bytes.size()) continue;
+    sent_ = 0;
+    waiting_.pop_front();
+  }
+  return true;
 }
 
 Status send_all(int fd, ByteView bytes, Deadline deadline) {

@@ -155,5 +155,60 @@ TEST(Message, SurplusDescriptorsAreRefusedAndClosed) {
   EXPECT_EQ(open_descriptors(), before);
 }
 
+TEST(IncomingMessages, GoOnWithWhatIsNotWholeYetAndKeepDescriptorsWithTheirMessage) {
+  Pair pair;
+  IncomingMessages incoming(3);
+  EXPECT_FALSE(incoming.next(pair.right.get()).value()) << "nothing is there, and it does not wait";
+  for (const uint8_t byte : Bytes{0, 0, 0, 3, 'a', 'b'}) {
+    ASSERT_TRUE(send_all(pair.left.get(), {&byte, 1}, within(1s)));
+    EXPECT_FALSE(incoming.next(pair.right.get()).value());
+  }
+  ASSERT_TRUE(send_all(pair.left.get(), as_bytes("c"), within(1s)));
+  ASSERT_TRUE(send_message(pair.left.get(), as_bytes("fd"), within(1s), STDIN_FILENO));
+  ASSERT_TRUE(send_message(pair.left.get(), {}, within(1s)));
+  const auto first = incoming.next(pair.right.get()), second = incoming.next(pair.right.get()),
+             third = incoming.next(pair.right.get());
+  ASSERT_TRUE(first && *first && second && *second && third && *third);
+  EXPECT_EQ(as_text((*first)->body), "abc");
+  EXPECT_FALSE((*first)->fd) << "it came with the second";
+  EXPECT_EQ(as_text((*second)->body), "fd");
+  EXPECT_TRUE((*second)->fd);
+  EXPECT_TRUE((*third)->body.empty());
+  EXPECT_FALSE((*third)->fd);
+  ASSERT_TRUE(send_message(pair.left.get(), as_bytes("long"), within(1s)));
+  const auto over = incoming.next(pair.right.get());
+  ASSERT_FALSE(over);
+  EXPECT_EQ(over.error().code, kBadMessage);
+}
+
+TEST(OutgoingMessages, WaitForRoomAndComeInOrder) {
+  Pair pair;
+  OutgoingMessages outgoing;
+  constexpr int kCount = 2000;  // far more than a socket holds
+  const auto text_of = [](int number) { return std::to_string(number) + std::string(1000, 'x'); };
+  for (int i = 0; i < kCount; ++i) {
+    outgoing.push(as_bytes(text_of(i)), i % 100 == 7 ? UniqueFd(::dup(STDIN_FILENO)) : UniqueFd());
+  }
+  EXPECT_FALSE(outgoing.flush(pair.left.get()).value());
+  EXPECT_GT(outgoing.size(), 0U);
+  for (int i = 0; i < kCount; ++i) {
+    auto got = receive_message(pair.right.get(), 2000, Clock::now());
+    if (!got) {
+      ASSERT_TRUE(outgoing.flush(pair.left.get()));
+      got = receive_message(pair.right.get(), 2000, within(1s));
+    }
+    ASSERT_TRUE(got) << i << got.error().message;
+    ASSERT_EQ(as_text(got->body), text_of(i));
+    ASSERT_EQ(static_cast<bool>(got->fd), i % 100 == 7);
+  }
+  EXPECT_TRUE(outgoing.empty());
+  EXPECT_EQ(outgoing.size(), 0U);
+  pair.right.reset();
+  outgoing.push(as_bytes("x"));
+  const auto sent = outgoing.flush(pair.left.get());
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code, kPeerClosed);
+}
+
 }  // namespace
 }  // namespace openpcc::process
