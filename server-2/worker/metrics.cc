@@ -9,6 +9,8 @@
 namespace openpcc::worker {
 namespace {
 
+constexpr double kMostTokensPerSecond = 100'000;  // of one answer: more is a lie, which would spoil the average
+
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
 double seconds(process::Clock::duration time) {
@@ -85,7 +87,8 @@ void Metrics::ended(const Children::Ended& ended) {
   families_->input.Increment(report.input_tokens);
   families_->output.Increment(report.output_tokens);
   if (report.output_tokens >= 2 && report.answer_us != 0) {
-    families_->rate.Observe((report.output_tokens - 1) / seconds_of(report.answer_us));
+    const double rate = (report.output_tokens - 1) / seconds_of(report.answer_us);
+    if (rate <= kMostTokensPerSecond) families_->rate.Observe(rate);
   }
 }
 

@@ -1,5 +1,7 @@
 #include "worker/sealed_answer.h"
 
+#include <new>
+
 #include "process/message.h"
 #include "wire/worker_output.h"
 
@@ -67,7 +69,11 @@ void SealedAnswer::flush_at_intervals() {
     const bool last = complete_;
     lock.unlock();
     Status sent;
-    if (!content.empty()) sent = seal_and_send(content);
+    try {
+      if (!content.empty()) sent = seal_and_send(content);
+    } catch (const std::bad_alloc&) {  // on this thread nobody else would catch it
+      sent = fail(kBadAnswer, "no memory is left for the answer");
+    }
     lock.lock();
     if (!sent) flushed_ = sent;
     if (!sent || last) return;
