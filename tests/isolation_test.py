@@ -2,6 +2,7 @@
 """The compute node as a set of processes: who runs as whom, what is left behind, what happens when a part is killed."""
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -119,20 +120,43 @@ class IsolationTest(Running):
             f"{k}: {v}\r\n" for k, v in sealed.headers if k.lower() not in ("host", "connection", "content-length"))
         head += f"Content-Length: {len(sealed.body)}\r\n\r\n"
         connections = []
-        for _ in range(5):  # requests that stand half-way have their workers already
-            connections.append(socket.create_connection(("127.0.0.1", self.stack.router_port)))
-            connections[-1].sendall(head.encode() + sealed.body[:100])
-        self.wait_until(lambda: len(self.workers()) == POOL + 5, "five workers, and the pool filled up again")
-        uids = {status_of(pid)["Uid"].split()[0] for pid in self.workers()}
-        self.assertTrue(os.geteuid() != 0 or "0" not in uids)
-        connections.pop().close()
-        self.wait_until(lambda: len(self.workers()) == POOL + 4, "the worker of a client that hung up is gone", 1)
+        os.kill(self.pid("tpm_broker"), signal.SIGSTOP)  # so that five of them wait for their ECDH results
+        try:
+            for _ in range(5):
+                connections.append(socket.create_connection(("127.0.0.1", self.stack.router_port)))
+                connections[-1].sendall(head.encode() + sealed.body)
+            self.wait_until(lambda: len(self.workers()) == POOL + 5, "five workers, and the pool filled up again")
+            uids = {status_of(pid)["Uid"].split()[0] for pid in self.workers()}
+            self.assertTrue(os.geteuid() != 0 or len(uids) == POOL + 5 and "0" not in uids)
+            connections.pop().close()
+            self.wait_until(lambda: len(self.workers()) == POOL + 4, "the worker of a client that hung up is gone", 1)
+        finally:
+            os.kill(self.pid("tpm_broker"), signal.SIGCONT)
         for connection in connections:
-            connection.sendall(sealed.body[100:])
             with connection, connection.makefile("rb") as answer:
                 self.assertIn(b" 200 ", answer.readline())
                 answer.read()
         self.wait_until(lambda: len(self.workers()) == POOL, "every worker gone with its request")
+
+    def test_a_request_that_stands_half_way_holds_no_worker(self):
+        with wire.Proxy(self.stack.router_url) as proxy:
+            self.assert_exit(self.pcc("ask", "hello", router=proxy.url), ANSWERED)
+            sealed = next(e for e in proxy.seen if e.path == "/")
+        self.wait_until(lambda: len(self.workers()) == POOL, "the pool is full")
+        head = "POST / HTTP/1.1\r\nHost: router\r\nConnection: close\r\n" + "".join(
+            f"{k}: {v}\r\n" for k, v in sealed.headers if k.lower() not in ("host", "connection", "content-length"))
+        head += f"Content-Length: {len(sealed.body)}\r\n\r\n"
+        with contextlib.ExitStack() as opened:
+            slow = [opened.enter_context(socket.create_connection(("127.0.0.1", self.stack.router_port))) for _ in range(20)]
+            for connection in slow:
+                connection.sendall(head.encode() + sealed.body[:-1])
+            before = self.workers()
+            time.sleep(0.3)
+            self.assertEqual(self.workers(), before)
+            self.assert_exit(self.pcc("ask", "hello"), ANSWERED)
+            slow[0].sendall(sealed.body[-1:])
+            with slow[0].makefile("rb") as answer:
+                self.assertIn(b" 200 ", answer.readline())
 
     def workers(self) -> set[int]:
         parent = self.pid("compute_worker")

@@ -13,7 +13,7 @@ Status read_http(const config::Section& http, Config& config) {
   OPENPCC_TRY(config.http.address, http.get_string("address", "0.0.0.0"));
   OPENPCC_TRY(const int64_t port, http.get_int("port", 8081, 0, 65535));
   config.http.port = static_cast<uint16_t>(port);
-  OPENPCC_TRY(config.http.read_timeout, http.get_duration("read_timeout", 300s));
+  OPENPCC_TRY(config.http.read_timeout, http.get_duration("read_timeout", 60s));
   OPENPCC_TRY(config.http.header_timeout, http.get_duration("read_header_timeout", 30s));
   OPENPCC_TRY(config.http.write_timeout, http.get_duration("write_timeout", 300s));
   OPENPCC_TRY(config.http.idle_timeout, http.get_duration("idle_timeout", 120s));

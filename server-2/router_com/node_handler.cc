@@ -90,7 +90,8 @@ net::Task<void> NodeHandler::generate(net::Exchange& exchange) {
     co_return;
   }
   request->rek_point = std::move(rek_point);
-  co_await relay(loop_, exchange, link_, metrics_, std::move(*request));
+  const RelayParts parts{loop_, link_, metrics_, state_.uploads()};
+  co_await relay(parts, exchange, std::move(*request));
 }
 
 net::Task<void> NodeHandler::handle(net::Exchange& exchange) {

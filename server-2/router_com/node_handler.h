@@ -7,6 +7,7 @@
 #include "net/server.h"
 #include "router_com/metrics.h"
 #include "router_com/node_evidence.h"
+#include "router_com/request_body.h"
 #include "router_com/worker_link.h"
 
 namespace openpcc::router_com {
@@ -24,14 +25,17 @@ class NodeState {
     return rek_point_;
   }
 
+  [[nodiscard]] Uploads& uploads() { return uploads_; }
+
  private:
   mutable std::mutex mutex_;
   Bytes rek_point_;
+  Uploads uploads_;
 };
 
 class NodeHandler : public net::Handler {
  public:
-  NodeHandler(net::Loop& loop, const std::string& worker_socket, const NodeState& state, Metrics& metrics)
+  NodeHandler(net::Loop& loop, const std::string& worker_socket, NodeState& state, Metrics& metrics)
       : loop_(loop), link_(loop, worker_socket), state_(state), metrics_(metrics) {}
 
   net::Task<void> handle(net::Exchange& exchange) override;
@@ -42,7 +46,7 @@ class NodeHandler : public net::Handler {
 
   net::Loop& loop_;
   WorkerLink link_;
-  const NodeState& state_;
+  NodeState& state_;
   Metrics& metrics_;
 };
 

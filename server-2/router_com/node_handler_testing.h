@@ -91,6 +91,13 @@ class NodeHandlerTest : public ::testing::Test {
     metrics_server_.reset();
   }
   [[nodiscard]] std::string path() const { return directory_.file("w"); }
+  // Until it is so, for at most ten seconds.
+  template <typename Condition>
+  static bool soon(Condition condition) {
+    const auto limit = within(10s);
+    while (!condition() && process::Clock::now() < limit) std::this_thread::sleep_for(1ms);
+    return condition();
+  }
   [[nodiscard]] net::RawPeer connect() const { return net::RawPeer::connect(server_->port()); }
   [[nodiscard]] std::string talk(const std::string& request) const {
     net::RawPeer peer = connect();
@@ -133,6 +140,13 @@ inline std::string post(const std::string& body, const PostFields& fields = {}) 
   return "POST " + fields.path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: " + fields.media +
          "\r\nX-Encapsulated-Key: " + fields.key + "\r\nX-Credit-Amount: " + fields.amount +
          "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+// The head of a request whose body is still to come.
+inline std::string announced(size_t length) {
+  std::string request = post("");
+  const std::string none = "Content-Length: 0";
+  return request.replace(request.find(none), none.size(), "Content-Length: " + std::to_string(length));
 }
 
 inline bool has(const std::string& text, std::string_view part) {

@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <csignal>
+
 #include "base/base64.h"
 #include "base/byte_io.h"
 #include "wire/worker_output.h"
@@ -26,6 +28,10 @@ Bytes head_message(const RelayRequest& request) {
                                             .rek_point = request.rek_point,
                                             .credit_amount = request.credit_amount});
 }
+void append_message(Bytes& out, ByteView body) {
+  append_u32(out, static_cast<uint32_t>(body.size()));
+  append(out, body);
+}
 net::Reply failure_reply() {
   return net::protobuf_error(500, "internal server error");
 }
@@ -40,6 +46,10 @@ net::Reply reply_to_end(const HowEnded& how) {
   }
   if (how.ending == worker::Ending::kOvertime) {
     return net::protobuf_error(500, "the request took longer than this node allows");
+  }
+  // Nobody of ours sends this unasked: the system took it back its memory.
+  if (how.ending == worker::Ending::kCrashed && how.code == SIGKILL) {
+    return net::protobuf_error(500, "the request's worker was killed: this node is short of memory");
   }
   if (how.ending == worker::Ending::kCrashed) return net::protobuf_error(500, "the request's worker crashed");
   return failure_reply();
@@ -86,37 +96,38 @@ class OutputCollector : public wire::WorkerOutputReader::Handler {
 
 class Relay {
  public:
-  Relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, Metrics& metrics, net::Clock::time_point begin,
+  Relay(const RelayParts& parts, net::Exchange& exchange, net::Clock::time_point begin, RequestBody body,
         StartedWorker worker)
-      : loop_(loop),
+      : loop_(parts.loop),
         exchange_(exchange),
-        link_(link),
-        metrics_(metrics),
+        metrics_(parts.metrics),
         begin_(begin),
-        id_(worker.id),
-        socket_(loop.io, net::asio::local::stream_protocol(), worker.socket.release()),
-        upload_done_(loop.io) {}
+        body_(std::move(body)),
+        worker_(std::move(worker)),
+        socket_(loop_.io, net::asio::local::stream_protocol(), worker_.socket.release()),
+        upload_done_(loop_.io) {}
 
   net::Task<Outcome> run(const RelayRequest& request);
 
  private:
   static net::Task<void> upload_in_background(Relay& relay);
   net::Task<bool> upload();
-  net::Task<bool> send_message(ByteView body);
+  net::Task<bool> send_parts(ByteView bytes);
   net::Task<bool> write(ByteView bytes);
   net::Task<void> download();
   net::Task<bool> pass_on(OutputCollector& output);
   net::Task<Outcome> no_answer();
   net::Task<void> stop_upload();
+  void watch_client();
   void lose_client();
   void close_worker();
 
   net::Loop& loop_;
   net::Exchange& exchange_;
-  WorkerLink& link_;
   Metrics& metrics_;
   net::Clock::time_point begin_;
-  uint64_t id_;
+  RequestBody body_;
+  StartedWorker worker_;
   net::LocalSocket socket_;
   net::Event upload_done_;
   bool uploaded_ = false;     // the worker has the whole body
@@ -136,33 +147,42 @@ net::Task<bool> Relay::write(ByteView bytes) {
   co_return true;
 }
 
-net::Task<bool> Relay::send_message(ByteView body) {
-  Bytes framed;
-  framed.reserve(4 + body.size());
-  append_u32(framed, static_cast<uint32_t>(body.size()));
-  append(framed, body);
-  co_return co_await write(framed);
+// As messages of the size that a worker takes.
+net::Task<bool> Relay::send_parts(ByteView bytes) {
+  while (!bytes.empty()) {
+    const ByteView part = bytes.first(std::min(bytes.size(), worker::kMaxBodyPart));
+    bytes = bytes.subspan(part.size());
+    Bytes framed;
+    framed.reserve(4 + part.size());
+    append_message(framed, part);
+    if (!co_await write(framed)) co_return false;
+  }
+  co_return true;
 }
 
 // True: the worker has it all. An error of the worker's socket shows on its other side.
 net::Task<bool> Relay::upload() {
-  while (true) {
+  if (!co_await send_parts(body_.bytes)) co_return false;
+  body_.bytes = Bytes();
+  while (!body_.complete) {
     const auto piece = co_await exchange_.read_piece();
     if (!piece) {
       if (piece.error().code != net::kCancelled) lose_client();
       co_return false;
     }
-    if (piece->empty()) break;
-    for (ByteView rest = *piece; !rest.empty();) {
-      const ByteView part = rest.first(std::min(rest.size(), worker::kMaxBodyPart));
-      if (!co_await send_message(part)) co_return false;
-      rest = rest.subspan(part.size());
-    }
+    body_.complete = piece->empty();
+    if (body_.complete) watch_client();
+    if (!co_await send_parts(*piece)) co_return false;
   }
-  if (!co_await send_message({})) co_return false;
+  Bytes end;
+  append_message(end, {});
+  if (!co_await write(end)) co_return false;
   uploaded_ = true;
-  exchange_.watch_for_close([this] { lose_client(); });
   co_return true;
+}
+
+void Relay::watch_client() {
+  exchange_.watch_for_close([this] { lose_client(); });
 }
 
 net::Task<void> Relay::upload_in_background(Relay& relay) {
@@ -190,7 +210,7 @@ void Relay::lose_client() {
 // The worker may be anywhere, also in the middle of a long prompt: its parent ends it.
 void Relay::close_worker() {
   if (std::exchange(worker_closed_, true)) return;
-  link_.stop(id_);
+  WorkerLink::stop(worker_);
   boost::system::error_code ignored;
   socket_.close(ignored);
 }
@@ -235,7 +255,7 @@ net::Task<void> Relay::download() {
 
 // The worker ended before its answer began.
 net::Task<Outcome> Relay::no_answer() {
-  const auto how = co_await link_.ended(id_, kEndLimit);
+  const auto how = co_await WorkerLink::ended(worker_, kEndLimit);
   if (client_gone_) co_return Outcome::kClientGone;
   const std::string words = how ? words_for(*how) : how.error().message;
   spdlog::log(how && how->code == worker::kExitNotDecrypted ? spdlog::level::debug : spdlog::level::err,
@@ -247,16 +267,29 @@ net::Task<Outcome> Relay::no_answer() {
 }
 
 net::Task<Outcome> Relay::run(const RelayRequest& request) {
-  const Bytes head = head_message(request);
-  if (co_await send_message(head)) {
-    net::asio::co_spawn(loop_.io.get_executor(), upload_in_background(*this), net::asio::detached);
+  if (body_.complete) watch_client();
+  Bytes opening;
+  append_message(opening, head_message(request));
+  // The usual request is one write, and nothing is left to be done beside the answer.
+  const bool is_short = body_.complete && body_.bytes.size() <= worker::kMaxBodyPart;
+  if (is_short) {
+    if (!body_.bytes.empty()) append_message(opening, body_.bytes);
+    append_message(opening, {});
+    body_.bytes = Bytes();
+  }
+  if (!co_await write(opening)) {
+    upload_done_.set();
+  } else if (is_short) {
+    uploaded_ = true;
+    upload_done_.set();
     co_await download();
   } else {
-    upload_done_.set();
+    net::asio::co_spawn(loop_.io.get_executor(), upload_in_background(*this), net::asio::detached);
+    co_await download();
   }
   co_await stop_upload();  // nothing may use the exchange behind the answer
   if (finished_) {
-    link_.forget(id_);
+    WorkerLink::finish(worker_);
     co_return Outcome::kAnswered;
   }
   if (!exchange_.started() && !client_gone_) co_return co_await no_answer();
@@ -267,22 +300,37 @@ net::Task<Outcome> Relay::run(const RelayRequest& request) {
   co_return outcome;
 }
 
-net::Task<Outcome> relay_one(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, Metrics& metrics,
-                             const RelayRequest& request) {
-  const auto begin = net::Clock::now();
-  auto worker = co_await link.start();
-  if (!worker && worker.error().code == kBusy) {
-    const net::Reply reply = net::protobuf_error(503, "all workers are busy");
+// The answer to a request that no worker saw.
+net::Task<Outcome> turn_away(net::Exchange& exchange, const Error& error) {
+  if (error.code == kBusy) {
+    const net::Reply reply = net::protobuf_error(503, error.message);
     (void)co_await exchange.respond(reply, retry_soon());
     co_return Outcome::kNoneFree;
   }
-  if (!worker) {
-    spdlog::error("{}", worker.error().message);
+  if (error.code == kNoWorker) {
+    spdlog::error("{}", error.message);
     const net::Reply reply = failure_reply();
     (void)co_await exchange.respond(reply);
     co_return Outcome::kFailed;
   }
-  Relay one(loop, exchange, link, metrics, begin, std::move(*worker));
+  if (error.code == net::kBadHttp || error.code == net::kTooLarge) {
+    const net::Reply reply = net::protobuf_error(400, "failed to read the request: " + error.message);
+    (void)co_await exchange.respond(reply);
+    co_return Outcome::kRefused;
+  }
+  exchange.abandon();
+  co_return Outcome::kClientGone;
+}
+
+net::Task<Outcome> relay_one(const RelayParts& parts, net::Exchange& exchange, const RelayRequest& request) {
+  const auto begin = net::Clock::now();
+  auto body = co_await receive_body(exchange, parts.link, parts.uploads);
+  if (!body) co_return co_await turn_away(exchange, body.error());
+  Withdrawal withdrawal;
+  if (body->complete) exchange.watch_for_close([&withdrawal] { withdrawal.withdraw(); });
+  auto worker = co_await parts.link.start(withdrawal);
+  if (!worker) co_return co_await turn_away(exchange, worker.error());
+  Relay one(parts, exchange, begin, std::move(*body), std::move(*worker));
   const Outcome outcome = co_await one.run(request);
   co_return outcome;
 }
@@ -303,10 +351,9 @@ class Counted {
 
 }  // namespace
 
-net::Task<void> relay(net::Loop& loop, net::Exchange& exchange, WorkerLink& link, Metrics& metrics,
-                      RelayRequest request) {
-  Counted counted(metrics);
-  counted.outcome = co_await relay_one(loop, exchange, link, metrics, request);
+net::Task<void> relay(RelayParts parts, net::Exchange& exchange, RelayRequest request) {
+  Counted counted(parts.metrics);
+  counted.outcome = co_await relay_one(parts, exchange, request);
 }
 
 }  // namespace openpcc::router_com

@@ -31,10 +31,17 @@ class StubWorker {
   }
 
   std::atomic<bool> busy = false;
+  std::atomic<bool> room = true;     // what a pong says, while not busy
+  std::atomic<bool> queues = false;  // starts stay unanswered
+  std::atomic<bool> deaf = false;    // nothing is read
   std::atomic<bool> fails = false;
   std::atomic<bool> ready = true;
   std::atomic<int> started = 0;
   std::atomic<int> stopped = 0;
+  std::atomic<int> pings = 0;
+  std::atomic<int> queued = 0;
+  std::atomic<int> cancelled = 0;
+  std::atomic<int> connections = 0;
   std::atomic<bool> stopping = false;
 
  private:
@@ -44,6 +51,7 @@ class StubWorker {
     while (!stopping) {
       auto connection = process::accept_unix(listener_.get(), process::within(std::chrono::milliseconds(10)));
       if (!connection) continue;
+      ++connections;
       serve(connection->get());
       for (auto& [id, socket] : children_) ::shutdown(socket, SHUT_RDWR);
       children_.clear();
@@ -52,12 +60,20 @@ class StubWorker {
 
   void serve(int connection) {
     while (!stopping) {
+      if (deaf) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        continue;
+      }
       const auto message = process::receive_message(connection, 100, process::within(std::chrono::milliseconds(10)));
       if (!message && message.error().code == process::kTimeout) continue;
       if (!message) return;
       const auto control = worker::parse_control(message->body).value();
-      if (control.type == Type::kPing)
-        send(connection, {.type = Type::kPong, .tag = control.tag, .engine = "stub", .ready = ready});
+      if (control.type == Type::kPing) {
+        ++pings;
+        send(connection,
+             {.type = Type::kPong, .tag = control.tag, .engine = "stub", .ready = ready, .room = room && !busy});
+      }
+      if (control.type == Type::kCancel) ++cancelled;
       if (control.type == Type::kMetrics) {
         send(connection, {.type = Type::kMetricsText, .tag = control.tag, .text = "stub_metric 1\n"});
       }
@@ -67,6 +83,10 @@ class StubWorker {
   }
 
   void start(int connection, uint32_t tag) {
+    if (queues) {
+      ++queued;
+      return;
+    }
     if (busy || fails) return send(connection, {.type = busy ? Type::kBusy : Type::kFailed, .tag = tag});
     auto pair = std::move(process::socket_pair().value());
     const uint64_t id = next_id_++;

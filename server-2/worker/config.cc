@@ -28,10 +28,13 @@ Result<Bytes> badge_key_of(const config::Section& root) {
 Status read_models(const config::Section& engine, Config& config) {
   OPENPCC_TRY(const auto models, engine.sections("models"));
   if (models.empty() || models.size() > kMaxModels) return engine.bad_value("models", "1 to 256 models are needed");
+  size_t all_names = 0;
   for (const config::Section& model : models) {
     engine::ModelFile file;
     OPENPCC_TRY(file.name, model.get_string("name"));
     if (file.name.size() > kMaxNameSize) return model.bad_value("name", "longer than 512 bytes");
+    all_names += file.name.size();
+    if (all_names > kMaxAllModelNames) return model.bad_value("name", "all names together are longer than 32 KiB");
     OPENPCC_TRY(file.path, model.get_string("path", ""));
     OPENPCC_TRY(file.chat_template_path, model.get_string("chat_template", ""));
     OPENPCC_TRY(const int64_t context, model.get_int("context_tokens", 0, 0, kMostContextTokens));

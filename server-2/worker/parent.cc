@@ -8,16 +8,14 @@
 #include <cerrno>
 #include <csignal>
 
-#include "base/byte_io.h"
-#include "process/message.h"
 #include "process/unix_socket.h"
 
 namespace openpcc::worker {
 namespace {
 
-constexpr size_t kMaxConnections = 64;     // router_com has one for each of its event loops
+constexpr size_t kMaxConnections = 64;     // router_com has two for each of its event loops: requests, metrics
 constexpr size_t kMaxRequestMessage = 64;  // nothing a peer may ask is longer
-constexpr auto kSendLimit = std::chrono::milliseconds(200);
+constexpr int kMessagesATurn = 64;         // of one connection, before the others have theirs
 constexpr auto kConnectPause = std::chrono::milliseconds(50);
 
 std::vector<std::string> names_of(const std::set<sandbox::Layer>& layers) {
@@ -58,7 +56,10 @@ Status Parent::run() {
     watchdog_.tick();
     std::vector<pollfd> polled = {
         {signals_.fd(), POLLIN, 0}, {draining_ ? -1 : listener_.get(), POLLIN, 0}, {broker_.get(), POLLIN, 0}};
-    for (const Connection& connection : connections_) polled.push_back({connection.fd.get(), POLLIN, 0});
+    for (const Connection& connection : connections_) {
+      const short wanted = connection.outgoing.empty() ? POLLIN : POLLOUT;
+      polled.push_back({connection.fd.get(), wanted, 0});
+    }
     const int ready = ::poll(polled.data(), polled.size(), poll_timeout());
     if (ready < 0) {
       if (errno == EINTR) continue;
@@ -70,7 +71,7 @@ Status Parent::run() {
     auto it = connections_.begin();
     for (size_t i = 3; i < polled.size(); ++i) {
       const auto current = it++;
-      if (polled[i].revents != 0 && !read_connection(*current)) close_connection(current);
+      if (polled[i].revents != 0 && !serve_connection(*current)) close_connection(current);
     }
     if (polled[2].revents != 0) lose_broker();  // it never sends: this is its end
     if (polled[0].revents != 0) OPENPCC_TRY_STATUS(handle_signals());
@@ -137,29 +138,29 @@ void Parent::accept_connection() {
     spdlog::warn("refused a connection: {} are open already", connections_.size());
     return;
   }
-  Connection connection;
-  connection.id = next_connection_++;
-  connection.fd = std::move(*accepted);
-  connections_.push_back(std::move(connection));
+  connections_.emplace_back(next_connection_++, std::move(*accepted));
 }
 
-bool Parent::read_connection(Connection& connection) {
-  std::array<uint8_t, 4096> buffer{};
-  auto got = process::receive_some(connection.fd.get(), buffer, process::Clock::now());
-  if (!got) return got.error().code == process::kTimeout;
-  if (*got == 0) return false;
-  append(connection.pending, ByteView(buffer).first(*got));
-  while (connection.pending.size() >= 4) {
-    ByteReader reader(connection.pending);
-    const uint32_t size = reader.u32().value_or(0);
-    if (size > kMaxRequestMessage) {
-      spdlog::warn("a control connection sent a message that is too long; it is closed");
+Parent::Connection::Connection(uint64_t number, process::UniqueFd descriptor)
+    : id(number), fd(std::move(descriptor)), incoming(kMaxRequestMessage) {}
+
+bool Parent::serve_connection(Connection& connection) {
+  for (int i = 0; i < kMessagesATurn; ++i) {
+    const auto sent = connection.outgoing.flush(connection.fd.get());
+    if (!sent) return false;
+    if (!*sent) return true;
+    auto message = connection.incoming.next(connection.fd.get());
+    if (!message) {
+      if (message.error().code == process::kPeerClosed) return false;
+      spdlog::warn("a control connection is closed: {}", message.error().message);
       return false;
     }
-    const auto message = reader.take(size);
-    if (!message) return true;
-    if (!handle(connection, *message)) return false;
-    connection.pending.erase(connection.pending.begin(), connection.pending.begin() + 4 + size);
+    if (!*message) return true;
+    if ((*message)->fd) {
+      spdlog::warn("a control connection sent a descriptor; it is closed");
+      return false;
+    }
+    if (!handle(connection, (*message)->body)) return false;
   }
   return true;
 }
@@ -177,6 +178,12 @@ bool Parent::handle(Connection& connection, ByteView bytes) {
       return tell_metrics(connection, message->tag);
     case ControlType::kStart:
       return start(connection, message->tag);
+    case ControlType::kCancel:
+      // One that has been answered already is no error either.
+      std::erase_if(queue_, [&](const Waiting& waiting) {
+        return waiting.connection == connection.id && waiting.tag == message->tag;
+      });
+      return true;
     case ControlType::kStop:
       // One that has ended already is no error: the two messages crossed.
       children_.kill(message->child, connection.id);
@@ -192,6 +199,7 @@ bool Parent::pong(Connection& connection, uint32_t tag) {
                            .tag = tag,
                            .engine = options_.engine,
                            .ready = static_cast<bool>(broker_),
+                           .room = has_place(),
                            .models = options_.models,
                            .without = without_});
 }
@@ -201,6 +209,10 @@ bool Parent::tell_metrics(Connection& connection, uint32_t tag) {
   std::string text = metrics_->text();
   if (text.size() > kMaxText) text.clear();
   return send(connection, {.type = ControlType::kMetricsText, .tag = tag, .text = std::move(text)});
+}
+
+bool Parent::has_place() const {
+  return !draining_ && (children_.has_room() || queue_.size() < options_.queue_length);
 }
 
 bool Parent::start(Connection& connection, uint32_t tag) {
@@ -221,7 +233,7 @@ bool Parent::start_now(Connection& connection, uint32_t tag) {
     metrics_->failed();
     return send(connection, {.type = ControlType::kFailed, .tag = tag});
   }
-  return send(connection, {.type = ControlType::kStarted, .tag = tag, .child = taken->id}, taken->router.get());
+  return send(connection, {.type = ControlType::kStarted, .tag = tag, .child = taken->id}, std::move(taken->router));
 }
 
 Result<Children::Taken> Parent::take_child(uint64_t owner) {
@@ -236,6 +248,7 @@ Result<Children::Taken> Parent::take_child(uint64_t owner) {
 }
 
 void Parent::serve_queue() {
+  if (!queue_.empty()) collect_children();  // whose end makes room, but whose signal is still to be read
   const auto now = process::Clock::now();
   while (!queue_.empty()) {
     const Waiting waiting = queue_.front();
@@ -275,8 +288,9 @@ Parent::Connection* Parent::find(uint64_t id) {
   return found == connections_.end() ? nullptr : &*found;
 }
 
-bool Parent::send(Connection& connection, const ControlMessage& message, int fd) {
-  return process::send_message(connection.fd.get(), encode(message), process::within(kSendLimit), fd).has_value();
+bool Parent::send(Connection& connection, const ControlMessage& message, process::UniqueFd fd) {
+  connection.outgoing.push(encode(message), std::move(fd));
+  return connection.outgoing.flush(connection.fd.get()).has_value();
 }
 
 }  // namespace openpcc::worker

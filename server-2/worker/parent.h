@@ -2,7 +2,7 @@
 // one request each, and never receives a byte of any request.
 //
 // What reaches it: control messages of router_com (worker/protocol.h) and signals. One thread, one poll loop; nothing
-// in it waits for a peer longer than 200 ms.
+// in it waits for a peer. One that does not take its answers is not asked for more messages until it has.
 #pragma once
 
 #include <deque>
@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 
+#include "process/message.h"
 #include "process/notify.h"
 #include "process/signals.h"
 #include "worker/metrics.h"
@@ -43,9 +44,11 @@ class Parent {
 
  private:
   struct Connection {
-    uint64_t id = 0;
+    Connection(uint64_t number, process::UniqueFd descriptor);
+    uint64_t id;
     process::UniqueFd fd;
-    Bytes pending;  // received, not yet a whole message
+    process::IncomingMessages incoming;
+    process::OutgoingMessages outgoing;
   };
   struct Waiting {  // a start that no child is free for
     uint64_t connection = 0;
@@ -57,13 +60,14 @@ class Parent {
   Parent(process::UniqueFd listener, const sandbox::Sandbox& sandbox, ParentOptions options, ChildMain child_main,
          BrokerLink broker_link, process::SignalFd signals);
   [[nodiscard]] int poll_timeout() const;
+  [[nodiscard]] bool has_place() const;
   [[nodiscard]] bool wants_child() const { return !draining_ && children_.wants_another(); }
   Status handle_signals();
   void connect_broker();
   void lose_broker();
   void accept_connection();
-  // False when the connection is over.
-  bool read_connection(Connection& connection);
+  // These are false when the connection is over.
+  bool serve_connection(Connection& connection);
   bool handle(Connection& connection, ByteView message);
   bool pong(Connection& connection, uint32_t tag);
   bool tell_metrics(Connection& connection, uint32_t tag);
@@ -74,7 +78,7 @@ class Parent {
   void close_connection(Connections::iterator it);
   void collect_children();
   Connection* find(uint64_t id);
-  bool send(Connection& connection, const ControlMessage& message, int fd = -1);
+  static bool send(Connection& connection, const ControlMessage& message, process::UniqueFd fd = {});
 
   process::UniqueFd listener_;
   ParentOptions options_;

@@ -201,5 +201,63 @@ TEST_F(WorkerParent, OtherUsersAreRefused) {
             0);
 }
 
+TEST_F(WorkerParent, APeerThatDoesNotReadKeepsItsChildrenAndHoldsUpNobody) {
+  start();
+  const UniqueFd deaf = connect(), other = connect();
+  const Answer child = start_child(deaf);
+  ASSERT_TRUE(process::set_nonblocking(deaf.get(), true));
+  process::OutgoingMessages questions;
+  constexpr uint32_t kMany = 5000;  // far more than the two ends of a connection hold
+  for (uint32_t tag = 0; tag < kMany; ++tag) questions.push(encode({.type = ControlType::kPing, .tag = tag}));
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(questions.flush(deaf.get()));
+    std::this_thread::sleep_for(2ms);
+  }
+  EXPECT_FALSE(questions.empty()) << "it is not asked for more than it takes answers to";
+  const auto asked = process::Clock::now();
+  EXPECT_EQ(ask(start_child(other).fd, "parent"), std::to_string(pid_));
+  EXPECT_LT(process::Clock::now() - asked, 1s);
+  for (uint32_t tag = 0; tag < kMany; ++tag) {
+    ASSERT_TRUE(questions.flush(deaf.get()));
+    ASSERT_EQ(next(deaf).message.tag, tag);
+  }
+  EXPECT_EQ(ask(child.fd, "parent"), std::to_string(pid_));
+}
+
+TEST_F(WorkerParent, AStartThatWaitsCanBeCancelled) {
+  start({.children = {.max_running = 1}, .queue_length = 1});
+  const UniqueFd connection = connect(), stranger = connect();
+  Answer child = start_child(connection, 1);
+  tell(connection, {.type = ControlType::kStart, .tag = 2});
+  tell(connection, {.type = ControlType::kPing, .tag = 3});
+  EXPECT_FALSE(next(connection).message.room) << "the queue is full";
+  tell(stranger, {.type = ControlType::kCancel, .tag = 2});
+  tell(stranger, {.type = ControlType::kPing, .tag = 4});
+  EXPECT_FALSE(next(stranger).message.room) << "it is not the stranger's to cancel";
+  tell(connection, {.type = ControlType::kCancel, .tag = 2});
+  tell(connection, {.type = ControlType::kCancel, .tag = 77});
+  tell(connection, {.type = ControlType::kPing, .tag = 5});
+  const Answer pong = next(connection);
+  EXPECT_EQ(pong.message.tag, 5U);
+  EXPECT_TRUE(pong.message.room);
+  tell(connection, {.type = ControlType::kStart, .tag = 6});
+  child.fd.reset();
+  Answer ended = next(connection);
+  EXPECT_EQ(ended.message.type, ControlType::kEnded);
+  const Answer started = next(connection);
+  EXPECT_EQ(started.message.type, ControlType::kStarted);
+  EXPECT_EQ(started.message.tag, 6U) << "and no child for the one that was cancelled";
+}
+
+TEST_F(WorkerParent, ADescriptorFromRouterComEndsItsConnection) {
+  start();
+  const UniqueFd connection = connect();
+  ASSERT_TRUE(process::send_message(connection.get(), encode({.type = ControlType::kPing}), within(1s), STDIN_FILENO));
+  const auto answer = process::receive_message(connection.get(), kMaxControlMessage, within(5s));
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, process::kPeerClosed);
+  EXPECT_TRUE(ping(path(), within(5s)));
+}
+
 }  // namespace
 }  // namespace openpcc::worker

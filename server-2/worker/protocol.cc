@@ -36,6 +36,7 @@ Result<ControlType> read_type(ByteReader& reader) {
     case ControlType::kStart:
     case ControlType::kStop:
     case ControlType::kMetrics:
+    case ControlType::kCancel:
     case ControlType::kPong:
     case ControlType::kStarted:
     case ControlType::kBusy:
@@ -62,14 +63,19 @@ Status read_list(ByteReader& reader, size_t cap, std::vector<std::string>& names
   return {};
 }
 
+Result<bool> read_flag(ByteReader& reader) {
+  OPENPCC_TRY(const uint8_t value, reader.u8());
+  if (value > 1) return fail(kBadControl, "a flag that is neither 0 nor 1");
+  return value == 1;
+}
+
 Status read_pong(ByteReader& reader, ControlMessage& message) {
   OPENPCC_TRY(const ByteView engine, read_text(reader, kMaxNameSize));
   message.engine = as_text(engine);
   OPENPCC_TRY_STATUS(read_list(reader, kMaxModels, message.models));
   OPENPCC_TRY_STATUS(read_list(reader, kMaxLayers, message.without));
-  OPENPCC_TRY(const uint8_t ready, reader.u8());
-  if (ready > 1) return fail(kBadControl, "a flag that is neither 0 nor 1");
-  message.ready = ready == 1;
+  OPENPCC_TRY(message.ready, read_flag(reader));
+  OPENPCC_TRY(message.room, read_flag(reader));
   return {};
 }
 
@@ -134,6 +140,7 @@ Bytes encode(const ControlMessage& message) {
     append_list(out, message.models);
     append_list(out, message.without);
     out.push_back(message.ready ? 1 : 0);
+    out.push_back(message.room ? 1 : 0);
   }
   if (message.type == ControlType::kMetricsText) {
     append_u32(out, static_cast<uint32_t>(message.text.size()));

@@ -1,9 +1,10 @@
 // protocol.h - what router_com and compute_worker say to each other.
 //
 // Control connection (UNIX socket of the worker's parent; process/message.h framing, one ControlMessage each):
-//   -> kPing tag            <- kPong tag, engine, models, without, ready (also compute_boot's readiness check)
+//   -> kPing tag            <- kPong tag, engine, models, without, ready, room (also compute_boot's readiness check)
 //   -> kMetrics tag         <- kMetricsText tag, text          (worker/metrics.h)
 //   -> kStart tag           <- kStarted tag, id + the child's socket | kBusy tag | kFailed tag
+//   -> kCancel tag                                             a kStart that still waits is forgotten: no answer comes
 //   -> kStop id                                                the child is killed at once
 //                           <- kEnded id, how                  once per started child, after it is gone
 // A kStart may be answered late: over the number of children at work it waits in a queue, which is bounded too.
@@ -34,6 +35,7 @@ inline constexpr size_t kMaxBodyPart = 64 * 1024;
 inline constexpr size_t kMaxModels = 256;
 inline constexpr size_t kMaxLayers = 16;
 inline constexpr size_t kMaxNameSize = 512;
+inline constexpr size_t kMaxAllModelNames = 32 * 1024;  // together, so that a kPong stays under kMaxControlMessage
 
 // The longest that a kStart waits in the queue.
 inline constexpr auto kMaxQueueTime = std::chrono::seconds(30);
@@ -49,6 +51,7 @@ enum class ControlType : uint8_t {
   kStart = 0x02,
   kStop = 0x03,
   kMetrics = 0x04,
+  kCancel = 0x05,
   kPong = 0x81,
   kStarted = 0x82,
   kBusy = 0x83,
@@ -74,6 +77,7 @@ struct ControlMessage {
   int32_t code = 0;                       // kEnded: exit status or signal, 0..255
   std::string engine = {};                // kPong
   bool ready = false;                     // kPong: a request would find the TPM broker
+  bool room = false;                      // kPong: a kStart would find a child, or a place in the queue
   std::string text = {};                  // kMetricsText
   std::vector<std::string> models = {};   // kPong
   std::vector<std::string> without = {};  // kPong: layers of the sandbox that the configuration does without

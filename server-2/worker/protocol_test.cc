@@ -7,8 +7,8 @@ namespace {
 
 std::vector<ControlMessage> one_of_each() {
   std::vector<ControlMessage> all;
-  for (const ControlType type :
-       {ControlType::kPing, ControlType::kStart, ControlType::kMetrics, ControlType::kBusy, ControlType::kFailed}) {
+  for (const ControlType type : {ControlType::kPing, ControlType::kStart, ControlType::kMetrics, ControlType::kCancel,
+                                 ControlType::kBusy, ControlType::kFailed}) {
     all.push_back({.type = type, .tag = 0xfffffffe});
   }
   all.push_back({.type = ControlType::kStop, .child = 7});
@@ -20,6 +20,7 @@ std::vector<ControlMessage> one_of_each() {
                  .tag = 1,
                  .engine = "noop",
                  .ready = true,
+                 .room = true,
                  .models = {"a", "", "smollm2:135m"},
                  .without = {"user", "network"}});
   all.push_back({.type = ControlType::kMetricsText, .tag = 5, .text = "openpcc_worker_queue 0\n"});
@@ -73,6 +74,11 @@ TEST(Control, CapsHold) {
   pong.engine = std::string(kMaxNameSize, 'e');
   pong.models.assign(kMaxModels, "m");
   EXPECT_TRUE(parse_control(encode(pong)).has_value());
+  pong.models.assign(kMaxModels, std::string(kMaxAllModelNames / kMaxModels, 'm'));
+  pong.without.assign(kMaxLayers, std::string(kMaxNameSize, 'w'));
+  EXPECT_TRUE(parse_control(encode(pong)).has_value());
+  EXPECT_LE(encode(pong).size(), kMaxControlMessage);
+  pong.without.clear();
   pong.models.emplace_back("one more");
   EXPECT_FALSE(parse_control(encode(pong)).has_value());
   pong.models.clear();
@@ -83,7 +89,7 @@ TEST(Control, CapsHold) {
   pong.without.clear();
   pong.engine += 'e';
   EXPECT_FALSE(parse_control(encode(pong)).has_value());
-  EXPECT_FALSE(parse_control(Bytes{0x05, 0, 0, 0, 0}).has_value()) << "unknown type";
+  EXPECT_FALSE(parse_control(Bytes{0x06, 0, 0, 0, 0}).has_value()) << "unknown type";
   ControlMessage text{.type = ControlType::kMetricsText, .text = std::string(kMaxText, 't')};
   EXPECT_TRUE(parse_control(encode(text)).has_value());
   EXPECT_LE(encode(text).size(), kMaxControlMessage);
