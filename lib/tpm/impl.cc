@@ -49,6 +49,7 @@ uint32_t tpm_error(TSS2_RC code) {
 }
 
 Tpm::Impl::~Impl() {
+  flush_waiting();
   if (esys != nullptr) Esys_Finalize(&esys);
   if (!library_tcti.empty()) {
     auto* context = reinterpret_cast<TSS2_TCTI_CONTEXT*>(library_tcti.data());
@@ -187,6 +188,13 @@ Status Tpm::Impl::flush_leftovers() {
     }
   }
   return {};
+}
+
+void Tpm::Impl::flush_waiting() {
+  TSS2_SYS_CONTEXT* sys = nullptr;
+  if (!waiting || lost || Esys_GetSysContext(esys, &sys) != TSS2_RC_SUCCESS) return;
+  Tss2_Sys_FlushContext(sys, waiting->handle);
+  waiting.reset();
 }
 
 Result<TPML_PCR_SELECTION> to_tss(const tpmwire::PcrSelectionList& list) {

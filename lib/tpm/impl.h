@@ -5,6 +5,7 @@
 #include <tss2/tss2_mu.h>
 
 #include <map>
+#include <optional>
 
 #include "tpm/swtpm_tcti.h"
 #include "tpm/tpm.h"
@@ -71,12 +72,20 @@ struct Tpm::Impl {
   [[nodiscard]] Result<std::vector<uint32_t>> handles(uint32_t first);
   [[nodiscard]] Result<uint32_t> property(uint32_t property);
   [[nodiscard]] Status flush_leftovers();
+  // The handle of a session that fulfils the policy for as long as no PCR changes; it is the caller's to flush or use.
+  [[nodiscard]] Result<uint32_t> start_policy(const tpmwire::PcrValues& policy, const TPM2B_DIGEST& pcr_digest);
+  void flush_waiting();
 
   ESYS_CONTEXT* esys = nullptr;
   std::unique_ptr<SwtpmTcti> swtpm;
   std::vector<uint64_t> library_tcti;  // storage of a transport of tpm2-tss, aligned for it
   std::map<uint32_t, ESYS_TR> references;
   std::string where;
+  struct WaitingSession {
+    uint32_t handle = 0;
+    TPM2B_DIGEST pcr_digest{};
+  };
+  std::optional<WaitingSession> waiting;  // of prepare_zgen()
   bool lost = false;
   std::chrono::nanoseconds duration{};
 };

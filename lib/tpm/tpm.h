@@ -96,6 +96,9 @@ class Tpm {
   // The 32-byte X of (private key at `handle`) times `point` (65 bytes), in a policy session over these PCR values.
   // kPolicyFailed when they are not the current ones or not the key's; kBadPoint for a point the TPM refuses.
   [[nodiscard]] Result<SecretBytes> ecdh_zgen(uint32_t handle, const tpmwire::PcrValues& policy, ByteView point);
+  // Makes the session for a later ecdh_zgen() under the same policy ahead, if none waits: two of its three commands.
+  // One of the few sessions that a TPM has room for is held until then, or until this object ends.
+  [[nodiscard]] Status prepare_zgen(const tpmwire::PcrValues& policy);
 
   // NV indices: owner and auth may read and write, empty password, no dictionary-attack protection.
   [[nodiscard]] Status nv_define(uint32_t index, size_t size);

@@ -153,6 +153,64 @@ TEST_F(TpmTest, RekNeedsItsPcrs) {
   expect_nothing_left();
 }
 
+TEST_F(TpmTest, APreparedSessionServesOnceAndNeverAgainstThePolicy) {
+  make_rek();
+  const KeyPair ours = *KeyPair::generate(Kem::kP256HkdfSha256);
+  const auto sessions = [&] { return tpm_->handles(HandleKind::kLoadedSession)->size(); };
+  const auto opens = [&] {
+    const auto got = tpm_->ecdh_zgen(kRekHandles.rek, policy_, ours.public_key());
+    return got && *got == *ours.dh(rek_point_);
+  };
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  EXPECT_EQ(sessions(), 1U) << "twice is once";
+  EXPECT_TRUE(opens());
+  EXPECT_EQ(sessions(), 0U);
+  EXPECT_TRUE(opens()) << "without one";
+  // A point that the TPM refuses takes it along.
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  EXPECT_EQ(tpm_->ecdh_zgen(kRekHandles.rek, policy_, concat({Bytes{4}, Bytes(64)})).error().code, kBadPoint);
+  expect_nothing_left();
+  // Another policy does not get this one's.
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  tpmwire::PcrValues wrong = policy_;
+  wrong[12][0] = 1;
+  EXPECT_EQ(tpm_->prepare_zgen(wrong).error().code, kPolicyFailed);
+  EXPECT_EQ(sessions(), 0U) << "and leaves none behind";
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  EXPECT_EQ(tpm_->ecdh_zgen(kRekHandles.rek, wrong, ours.public_key()).error().code, kPolicyFailed);
+  EXPECT_TRUE(opens());
+  // A PCR that the policy does not name: the session is void, the key is not.
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  ASSERT_OK(tpm_->extend_pcr(16, tpmwire::Digest{}));
+  EXPECT_TRUE(opens());
+  expect_nothing_left();
+  // One that it names: a session from before does not help.
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  ASSERT_OK(tpm_->extend_pcr(12, tpmwire::Digest{}));
+  EXPECT_EQ(tpm_->ecdh_zgen(kRekHandles.rek, policy_, ours.public_key()).error().code, kPolicyFailed);
+  expect_nothing_left();
+}
+
+TEST_F(TpmTest, APreparedSessionEndsWithItsOwner) {
+  make_rek();
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  Tpm moved = std::move(*tpm_);
+  EXPECT_EQ(moved.handles(HandleKind::kLoadedSession)->size(), 1U);
+  tpm_.emplace(std::move(moved));
+  tpm_.reset();
+  reopen();
+  expect_nothing_left();
+  // A TPM that was restarted has forgotten it.
+  ASSERT_OK(tpm_->prepare_zgen(policy_));
+  swtpm_->kill();
+  const KeyPair ours = *KeyPair::generate(Kem::kP256HkdfSha256);
+  EXPECT_EQ(tpm_->ecdh_zgen(kRekHandles.rek, policy_, ours.public_key()).error().code, kLost);
+  ASSERT_OK(swtpm_->restart());
+  reopen();
+  EXPECT_EQ(*tpm_->ecdh_zgen(kRekHandles.rek, policy_, ours.public_key()), *ours.dh(rek_point_));
+}
+
 TEST_F(TpmTest, RebootWithOtherPcrsLocksTheRek) {
   ASSERT_OK(tpm_->extend_pcr(12, tpmwire::Digest{}));
   make_rek();

@@ -6,6 +6,7 @@
 #include <tss2/tss2_sys.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/random.h"
 #include "tpm/impl.h"
@@ -59,8 +60,13 @@ class PolicySession {
     open_ = code == TSS2_RC_SUCCESS;
     return code;
   }
+  // Takes over one that somebody has started.
+  void adopt(uint32_t handle) {
+    handle_ = handle;
+    open_ = true;
+  }
   [[nodiscard]] uint32_t handle() const { return handle_; }
-  // The TPM has closed it by itself.
+  // It is not ours to close any more: the TPM has done so by itself, or somebody else will.
   void release() { open_ = false; }
 
  private:
@@ -69,7 +75,50 @@ class PolicySession {
   bool open_ = false;
 };
 
+Result<TPM2B_DIGEST> digest_of(const tpmwire::PcrValues& policy) {
+  OPENPCC_TRY(const tpmwire::Digest digest, tpmwire::pcr_digest(policy));
+  TPM2B_DIGEST out{};
+  out.size = digest.size();
+  std::ranges::copy(digest, out.buffer);
+  return out;
+}
+
+bool same(const TPM2B_DIGEST& one, const TPM2B_DIGEST& other) {
+  return std::ranges::equal(ByteView(one.buffer, one.size), ByteView(other.buffer, other.size));
+}
+
 }  // namespace
+
+Result<uint32_t> Tpm::Impl::start_policy(const tpmwire::PcrValues& policy, const TPM2B_DIGEST& pcr_digest) {
+  TSS2_SYS_CONTEXT* sys = nullptr;
+  OPENPCC_TRY_STATUS(check(Esys_GetSysContext(esys, &sys), "Esys_GetSysContext"));
+  std::vector<uint32_t> indices;
+  for (const auto& [index, value] : policy) indices.push_back(index);
+  OPENPCC_TRY(const TPML_PCR_SELECTION selection, to_tss(tpmwire::select_pcrs(indices)));
+  TPM2B_NONCE nonce{};
+  nonce.size = kNonceSize;
+  OPENPCC_TRY_STATUS(system_random(MutableByteView(nonce.buffer, kNonceSize)));
+  PolicySession session(sys);
+  OPENPCC_TRY_STATUS(check(session.start(nonce), "TPM2_StartAuthSession"));
+  const TSS2_RC code =
+      submit([&] { return Tss2_Sys_PolicyPCR(sys, session.handle(), nullptr, &pcr_digest, &selection, nullptr); });
+  if (tpm_error(code) == TPM2_RC_VALUE) {
+    return fail(kPolicyFailed, "TPM2_PolicyPCR: the PCRs do not have the values that this node was started with");
+  }
+  OPENPCC_TRY_STATUS(check(code, "TPM2_PolicyPCR"));
+  session.release();
+  return session.handle();
+}
+
+Status Tpm::prepare_zgen(const tpmwire::PcrValues& policy) {
+  if (impl_->lost) return impl_->check(TSS2_RC_SUCCESS, "TPM2_StartAuthSession");
+  OPENPCC_TRY(const TPM2B_DIGEST pcr_digest, digest_of(policy));
+  if (impl_->waiting && same(impl_->waiting->pcr_digest, pcr_digest)) return {};
+  impl_->flush_waiting();
+  OPENPCC_TRY(const uint32_t session, impl_->start_policy(policy, pcr_digest));
+  impl_->waiting = {session, pcr_digest};
+  return {};
+}
 
 Result<SecretBytes> Tpm::ecdh_zgen(uint32_t handle, const tpmwire::PcrValues& policy, ByteView point) {
   const Stopwatch stopwatch(impl_->duration);
@@ -77,33 +126,10 @@ Result<SecretBytes> Tpm::ecdh_zgen(uint32_t handle, const tpmwire::PcrValues& po
     return fail(kBadPoint, "not an uncompressed P-256 point of 65 bytes");
   }
   if (impl_->lost) return std::unexpected(impl_->check(TSS2_RC_SUCCESS, "TPM2_ECDH_ZGen").error());
-  std::vector<uint32_t> indices;
-  for (const auto& [index, value] : policy) indices.push_back(index);
-  OPENPCC_TRY(const TPML_PCR_SELECTION selection, to_tss(tpmwire::select_pcrs(indices)));
-  OPENPCC_TRY(const tpmwire::Digest digest, tpmwire::pcr_digest(policy));
-  TPM2B_DIGEST pcr_digest{};
-  pcr_digest.size = digest.size();
-  std::ranges::copy(digest, pcr_digest.buffer);
-  TPM2B_NONCE nonce{};
-  nonce.size = kNonceSize;
-  OPENPCC_TRY_STATUS(system_random(MutableByteView(nonce.buffer, kNonceSize)));
+  OPENPCC_TRY(const TPM2B_DIGEST pcr_digest, digest_of(policy));
   TSS2_SYS_CONTEXT* sys = nullptr;
   OPENPCC_TRY_STATUS(impl_->check(Esys_GetSysContext(impl_->esys, &sys), "Esys_GetSysContext"));
 
-  PolicySession session(sys);
-  OPENPCC_TRY_STATUS(impl_->check(session.start(nonce), "TPM2_StartAuthSession"));
-  TSS2_RC code =
-      submit([&] { return Tss2_Sys_PolicyPCR(sys, session.handle(), nullptr, &pcr_digest, &selection, nullptr); });
-  if (tpm_error(code) == TPM2_RC_VALUE) {
-    return fail(kPolicyFailed, "TPM2_PolicyPCR: the PCRs do not have the values that this node was started with");
-  }
-  OPENPCC_TRY_STATUS(impl_->check(code, "TPM2_PolicyPCR"));
-
-  // continueSession is clear: the TPM closes the session with a successful use, one command less.
-  TSS2L_SYS_AUTH_COMMAND authorization{};
-  authorization.count = 1;
-  authorization.auths[0].sessionHandle = session.handle();
-  TSS2L_SYS_AUTH_RESPONSE answered{};
   TPM2B_ECC_POINT in{};
   in.point.x.size = kCoordinate;
   in.point.y.size = kCoordinate;
@@ -111,12 +137,36 @@ Result<SecretBytes> Tpm::ecdh_zgen(uint32_t handle, const tpmwire::PcrValues& po
   std::copy_n(point.begin() + 1 + kCoordinate, kCoordinate, in.point.y.buffer);
   TPM2B_ECC_POINT out{};
   const WipeOnExit wipe_out(out);
-  code = submit([&] {
-    out.size = 0;
-    return Tss2_Sys_ECDH_ZGen(sys, handle, &authorization, &in, &out, &answered);
-  });
-  wipe_response(sys);
-  if (code == TSS2_RC_SUCCESS) session.release();
+  TSS2_RC code = TSS2_RC_SUCCESS;
+  while (true) {
+    PolicySession session(sys);
+    const bool prepared = impl_->waiting && same(impl_->waiting->pcr_digest, pcr_digest);
+    if (prepared) {
+      session.adopt(std::exchange(impl_->waiting, std::nullopt)->handle);
+    } else {
+      OPENPCC_TRY(const uint32_t started, impl_->start_policy(policy, pcr_digest));
+      session.adopt(started);
+    }
+    // continueSession is clear: the TPM closes the session with a successful use, one command less.
+    TSS2L_SYS_AUTH_COMMAND authorization{};
+    authorization.count = 1;
+    authorization.auths[0].sessionHandle = session.handle();
+    TSS2L_SYS_AUTH_RESPONSE answered{};
+    code = submit([&] {
+      out.size = 0;
+      return Tss2_Sys_ECDH_ZGen(sys, handle, &authorization, &in, &out, &answered);
+    });
+    wipe_response(sys);
+    if (code == TSS2_RC_SUCCESS) session.release();
+    // Any PCR was extended since the session was made, also one that the policy does not name (Part 3, 23.7); or the
+    // TPM was reset, or somebody flushed it. A new session tells whether the policy still holds.
+    const uint32_t error = tpm_error(code);
+    if (prepared && code != TSS2_RC_SUCCESS && error != TPM2_RC_ECC_POINT && error != TPM2_RC_CURVE &&
+        error != TPM2_RC_NO_RESULT && !impl_->lost) {
+      continue;
+    }
+    break;
+  }
   const uint32_t error = tpm_error(code);
   if (error == TPM2_RC_ECC_POINT || error == TPM2_RC_CURVE || error == TPM2_RC_NO_RESULT) {
     return fail(kBadPoint, "TPM2_ECDH_ZGen: the TPM refuses the point");

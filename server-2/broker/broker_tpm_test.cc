@@ -122,7 +122,7 @@ TEST_F(BrokerTpmTest, LostTpmEndsItWithAMessage) {
   const KeyPair ours = *KeyPair::generate(Kem::kP256HkdfSha256);
   ASSERT_TRUE(zgen(*control, ours.public_key()));
   swtpm_->kill();
-  EXPECT_EQ(zgen(*control, ours.public_key()).error().code, kTpmFailed);
+  EXPECT_FALSE(zgen(*control, ours.public_key()));  // it may have noticed before
   EXPECT_EQ(wait_for_end(), 1);
   EXPECT_NE(log().find("connection to the TPM lost"), std::string::npos) << log();
 }

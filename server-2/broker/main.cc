@@ -68,7 +68,8 @@ Status serve(const Config& config) {
                          .check = [&]() -> Status {
                            OPENPCC_TRY([[maybe_unused]] const Bytes byte, tpm.random(1));
                            return {};
-                         }};
+                         },
+                         .prepare = [&] { return tpm.prepare_zgen(policy); }};
   const ServiceOptions options{
       .worker_uid = worker_uid,
       .pair_limit = std::chrono::duration_cast<process::Clock::duration>(config.worker_timeout)};

@@ -40,6 +40,7 @@ Result<Service> Service::create(process::UniqueFd listener, ServiceOptions optio
 }
 
 int Service::poll_timeout() const {
+  if (!prepared_) return 0;
   process::Deadline next = std::min(next_check_, watchdog_.next());
   for (const Pair& pair : pairs_) next = std::min(next, pair.deadline);
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
@@ -53,10 +54,12 @@ Status Service::run() {
     waiting.push_back({control_ ? control_.get() : -1, POLLIN, 0});
     constexpr size_t kFirstPair = 3;
     for (const Pair& pair : pairs_) waiting.push_back({pair.fd.get(), POLLIN, 0});
-    if (::poll(waiting.data(), waiting.size(), poll_timeout()) < 0) {
+    const int ready = ::poll(waiting.data(), waiting.size(), poll_timeout());
+    if (ready < 0) {
       if (errno == EINTR) continue;
       return process::system_failure("poll");
     }
+    if (ready == 0 && !prepared_) OPENPCC_TRY_STATUS(prepare());
     if (waiting[0].revents != 0) {
       OPENPCC_TRY(const int signal, signals_.next());
       if (signal != 0) break;
@@ -143,6 +146,7 @@ Status Service::answer(Pair& pair) {
   const auto start = Clock::now();
   const auto shared = access_.zgen(pair.received);
   const auto took = Clock::now() - start;
+  prepared_ = false;
   SecretBytes out(kAnswerSize);
   auto& status = out.mutable_view()[0];
   if (shared && shared->size() == kSharedSize) {
@@ -166,6 +170,15 @@ Status Service::answer(Pair& pair) {
   }
   next_check_ = Clock::now() + options_.check_interval;
   if (!shared && shared.error().code == tpm::kLost) return std::unexpected(shared.error());
+  return {};
+}
+
+// What fails here fails again, and is said, when somebody waits for it.
+Status Service::prepare() {
+  prepared_ = true;
+  const Status done = access_.prepare();
+  if (!done && done.error().code == tpm::kLost) return done;
+  if (!done) spdlog::debug("the next ECDH is not prepared: {}", done.error().message);
   return {};
 }
 

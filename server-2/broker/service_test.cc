@@ -42,6 +42,12 @@ class ServiceTest : public ::testing::Test {
                                       ++checks_;
                                       if (lost_) return fail(tpm::kLost, "gone");
                                       return {};
+                                    },
+                                    .prepare = [this]() -> Status {
+                                      ++prepared_;
+                                      if (lost_) return fail(tpm::kLost, "gone");
+                                      if (failing_) return fail(tpm::kPolicyFailed, "other PCRs");
+                                      return {};
                                     }});
     ASSERT_TRUE(service) << service.error().message;
     thread_ = std::thread([this, running = std::move(*service)]() mutable {
@@ -88,6 +94,7 @@ class ServiceTest : public ::testing::Test {
   KeyPair rek_ = *KeyPair::generate(Kem::kP256HkdfSha256);
   std::atomic<int> calls_ = 0;
   std::atomic<int> checks_ = 0;
+  std::atomic<int> prepared_ = 0;
   std::atomic<bool> lost_ = false;
   std::atomic<bool> failing_ = false;
   std::atomic<bool> ended_ = false;
@@ -100,6 +107,25 @@ TEST_F(ServiceTest, DoesOneEcdhForEachPair) {
   const UniqueFd control = connect();
   for (int i = 0; i < 20; ++i) expect_works(control);
   EXPECT_EQ(calls_, 20);
+}
+
+TEST_F(ServiceTest, PreparesTheNextEcdhOnceWhileNobodyWaits) {
+  start();
+  const UniqueFd control = connect();
+  const auto prepared = [&](int count) {
+    const auto limit = within(seconds(5));
+    while (prepared_ != count && process::Clock::now() < limit) std::this_thread::sleep_for(milliseconds(1));
+    std::this_thread::sleep_for(milliseconds(50));
+    return prepared_ == count;
+  };
+  EXPECT_TRUE(prepared(1));
+  expect_works(control);
+  EXPECT_TRUE(prepared(2));
+  failing_ = true;
+  EXPECT_FALSE(zgen_over(offered(control).get(), rek_.public_key(), within(seconds(5))));
+  EXPECT_TRUE(prepared(3)) << "a failure is tried no more often";
+  failing_ = false;
+  expect_works(control);
 }
 
 TEST_F(ServiceTest, SecondUseOfAPairGetsNothing) {
