@@ -39,9 +39,11 @@ class Server(EngineServer):
 
 
 class HttpEngineTest(Running):
+    settings = ""
+
     @classmethod
     def setUpClass(cls):
-        cls.options = {"engine_url": engine_server.start(Server, cls.addClassCleanup)}
+        cls.options = {"engine_url": engine_server.start(Server, cls.addClassCleanup), "worker_settings": cls.settings}
         cls.engine = "http"
         super().setUpClass()
 
@@ -65,6 +67,12 @@ class HttpEngineTest(Running):
         finally:
             Server.cut = False
         self.assert_serves()
+
+
+class FreshChildrenTest(HttpEngineTest):
+    """Children that are executed anew make their one connection themselves."""
+
+    settings = "fresh_children: true\n"
 
 
 if __name__ == "__main__":
