@@ -74,6 +74,7 @@ run_tests() {
   setup_packages build lint
   llama_install
   model_fetch "$demo_model"
+  openai_server_install
   quietly "checking format" check_format
   quietly "checking layers" python3 "$root/tests/check_layers.py"
   build_preset dev

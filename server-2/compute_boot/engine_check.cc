@@ -46,15 +46,19 @@ net::HttpClientOptions client_options(process::Deadline deadline) {
 constexpr size_t kMaxAnswer = size_t{1} << 20;
 
 Status wait_until_ready(const EngineConfig& engine, const net::Url& base, process::Deadline deadline) {
-  // vLLM says it at /health; Ollama and most others at their root.
-  net::HttpRequest request;
-  request.url = engine.type == "vllm" ? base.with_path("/health") : base;
+  // vLLM says it at /health, Ollama at its root, llama-server at /health, and at its root only with a user interface.
+  std::vector<net::Url> places = {base.with_path("/health")};
+  if (engine.type != "vllm") places.insert(places.begin(), base);
   std::string why;
   while (Clock::now() < deadline) {
-    net::BlockingHttpClient client(client_options(deadline));
-    const auto answer = client.fetch(request, kMaxAnswer);
-    if (answer && answer->head.status == 200) return {};
-    why = answer ? "status " + std::to_string(answer->head.status) : answer.error().message;
+    for (const net::Url& place : places) {
+      net::HttpRequest request;
+      request.url = place;
+      net::BlockingHttpClient client(client_options(deadline));
+      const auto answer = client.fetch(request, kMaxAnswer);
+      if (answer && answer->head.status == 200) return {};
+      why = answer ? "status " + std::to_string(answer->head.status) : answer.error().message;
+    }
     std::this_thread::sleep_for(std::min<Clock::duration>(std::chrono::seconds(1), deadline - Clock::now()));
   }
   return fail(kEngineDown, "the engine at " + base.origin() + " is not ready: " + why);

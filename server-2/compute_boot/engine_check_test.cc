@@ -163,6 +163,18 @@ TEST_F(EngineCheckTest, HttpServerThatCannotGenerateIsDown) {
   EXPECT_TRUE(server.requests()[0].starts_with("GET / HTTP/1.1\r\n"));
 }
 
+TEST_F(EngineCheckTest, HttpServerMaySayItAtEitherPlace) {
+  const HttpServerForTesting server(
+      {404, 503, 404, 200, 200});  // llama-server without its user interface, while it loads
+  EngineConfig config = engine_config(EngineKind::kHttp, "http");
+  config.url = server.url();
+  config.ready_timeout = seconds(20);
+  const Status done = check_engine(config);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_TRUE(server.requests()[0].starts_with("GET / HTTP/1.1\r\n"));
+  EXPECT_TRUE(server.requests()[3].starts_with("GET /health HTTP/1.1\r\n"));
+}
+
 TEST_F(EngineCheckTest, HttpServerThatIsNotThereIsDown) {
   EngineConfig config = engine_config(EngineKind::kHttp, "ollama");
   config.url = "http://127.0.0.1:1";
