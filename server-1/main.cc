@@ -58,12 +58,17 @@ int run(openpcc::router::Settings settings) {
   const auto limit = settings.http.shutdown_timeout;
   const std::string run_as = settings.run_as;
   const std::string address = settings.http.address;
-  if (!run_as.empty()) {
-    const auto user = openpcc::process::become_configured(run_as);
-    if (!user) return say(kUsage, user.error().message);
+  const auto drop = [&run_as]() -> openpcc::Status {
+    if (run_as.empty()) return {};
+    OPENPCC_TRY([[maybe_unused]] const auto user, openpcc::process::become_configured(run_as));
+    return {};
+  };
+  auto router = openpcc::router::Router::start(std::move(settings), drop);
+  if (!router) {
+    const auto code = router.error().code;
+    const bool usage = code == openpcc::process::kBadUser || code == openpcc::process::kNotAllowed;
+    return say(usage ? kUsage : kFailed, router.error().message);
   }
-  auto router = openpcc::router::Router::start(std::move(settings));
-  if (!router) return say(kFailed, router.error().message);
   spdlog::info("listening on {}:{}; payments: none", address, (*router)->port());
   if (const auto interval = openpcc::process::watchdog_interval()) {
     (*router)->call_every(*interval, openpcc::process::notify_watchdog);

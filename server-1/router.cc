@@ -23,7 +23,7 @@ Router::~Router() {
   impl_->loops.stop();
 }
 
-Result<std::unique_ptr<Router>> Router::start(Settings settings) {
+Result<std::unique_ptr<Router>> Router::start(Settings settings, const std::function<Status()>& listening) {
   auto impl = std::make_unique<Impl>(std::move(settings));
   const HttpSettings& http = impl->shared.settings.http;
   net::ServerOptions options;
@@ -36,6 +36,7 @@ Result<std::unique_ptr<Router>> Router::start(Settings settings) {
   options.idle_timeout = http.idle_timeout;
   const auto make = [&shared = impl->shared](net::Loop& loop) { return make_router_handler(loop, shared); };
   OPENPCC_TRY(impl->server, net::Server::listen(impl->loops, options, make));
+  OPENPCC_TRY_STATUS(listening());
   impl->checker = std::make_unique<HealthChecker>(impl->loops[0], impl->shared);
   impl->checker->start();
   impl->loops.start();

@@ -1,6 +1,8 @@
 // router.h - the whole router as an object: for main() and for tests.
 #pragma once
 
+#include <functional>
+
 #include "handlers.h"
 #include "settings.h"
 
@@ -8,8 +10,10 @@ namespace openpcc::router {
 
 class Router {
  public:
-  // Listens and starts its threads. Signals stay blocked in them.
-  [[nodiscard]] static Result<std::unique_ptr<Router>> start(Settings settings);
+  // Listens and starts its threads. Signals stay blocked in them. `listening` is called in between, while there is one
+  // thread and nothing is served: for who gives up what listening took. An error of it ends the start.
+  [[nodiscard]] static Result<std::unique_ptr<Router>> start(
+      Settings settings, const std::function<Status()>& listening = [] { return Status(); });
   ~Router();  // without waiting for requests; stop() first to let them end
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;

@@ -261,6 +261,26 @@ class FailureTest(unittest.TestCase):
             self.assertIn("sandbox.first_uid", done.stderr)
             self.assertIn(whose, done.stderr)
 
+    def test_the_router_opens_a_port_of_root_and_then_is_root_no_more(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, which the router gives up here")
+        for port in range(1023, 600, -1):
+            with socket.socket() as probe, contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                break
+        config = pathlib.Path(self.folder.name) / "router.yaml"
+        config.write_text(f"run_as: {UIDS['router']}:{UIDS['router']}\nhttp: {{address: 127.0.0.1, port: {port}}}\n")
+        router = subprocess.Popen([BIN / "openpcc-router", "--config", config], stderr=subprocess.PIPE, text=True)
+        self.addCleanup(router.wait)
+        self.addCleanup(router.kill)
+        self.addCleanup(router.stderr.close)
+        line = router.stderr.readline()
+        self.assertIn(f"listening on 127.0.0.1:{port}", line)
+        self.assertEqual(set(status_of(router.pid)["Uid"].split()), {str(UIDS["router"])})
+        with socket.create_connection(("127.0.0.1", port)) as connection:
+            connection.sendall(b"GET /_health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            self.assertIn(b" 200 ", connection.makefile("rb").readline())
+
     def test_a_taken_port_is_named(self):
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))

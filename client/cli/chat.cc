@@ -1,3 +1,4 @@
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <iostream>
@@ -12,12 +13,12 @@ namespace openpcc::cli {
 namespace {
 
 // The answer that Ctrl-C stops; null between answers. The token outlives every signal: it is reset before it dies.
-volatile std::sig_atomic_t g_answering = 0;
-const CancelToken* g_token = nullptr;
+std::atomic<const CancelToken*> g_answering = nullptr;
+static_assert(std::atomic<const CancelToken*>::is_always_lock_free, "a signal handler reads it");
 
 void on_interrupt(int) {
-  if (g_answering != 0) {
-    g_token->cancel();
+  if (const CancelToken* token = g_answering; token != nullptr) {
+    token->cancel();
   } else {
     constexpr char kHint[] = "\n(/quit ends the chat)\n> ";
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kHint, sizeof kHint - 1);
@@ -43,11 +44,8 @@ class InterruptHandler {
 
 class Answering {
  public:
-  explicit Answering(const CancelToken& token) {
-    g_token = &token;
-    g_answering = 1;
-  }
-  ~Answering() { g_answering = 0; }
+  explicit Answering(const CancelToken& token) { g_answering = &token; }
+  ~Answering() { g_answering = nullptr; }
   Answering(const Answering&) = delete;
   Answering& operator=(const Answering&) = delete;
 };
