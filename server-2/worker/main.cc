@@ -151,10 +151,10 @@ Status serve_afresh(const std::string& config_path, const std::string& text) {
   OPENPCC_TRY_STATUS(process::set_up_log("compute_worker", config.log_level));
   OPENPCC_TRY_STATUS(process::harden_process());
   OPENPCC_TRY(const Service service, load_service(config));
-  OPENPCC_TRY_STATUS(service.engine->prepare());
   OPENPCC_TRY(const sandbox::Sandbox sandbox, sandbox::Sandbox::create(sandbox_options(config)));
-  serve_in_sandbox(sandbox, fresh.uid, fresh.parent, std::move(fresh.ends),
-                   [&](ChildEnds ends) { return serve_one_request(service.child, std::move(ends)); });
+  serve_in_sandbox(
+      sandbox, fresh.uid, fresh.parent, std::move(fresh.ends), [&service] { return service.engine->prepare(); },
+      [&](ChildEnds ends) { return serve_one_request(service.child, std::move(ends)); });
 }
 
 Status run(const std::string& config_path) {
