@@ -68,8 +68,11 @@ class IsolationTest(Running):
             limits = {line[:26].strip(): line[26:].split() for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()}
             for name in ("Max core file size", "Max file size"):
                 self.assertEqual(limits[name][:2], ["0", "0"], name)
-            for name in ("Max address space", "Max cpu time", "Max processes"):
+            for name in ("Max address space", "Max cpu time"):
                 self.assertNotEqual(limits[name][0], "unlimited", name)
+            self.assertEqual(limits["Max processes"][:2], ["4", "4"], "threads: the one of the engine noop, and three to spare")
+            self.assertEqual(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text().strip(), "1000")
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), min(os.getpriority(os.PRIO_PROCESS, self.pid("compute_worker")) + 5, 19))
         self.assertEqual(len(users), POOL, "a user id for each")
 
     def test_the_broker_has_no_network(self):

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <fstream>
 #include <thread>
@@ -22,6 +23,7 @@ namespace {
 
 constexpr uint64_t kDescriptors = 64;
 constexpr size_t kMaxReport = 1024;
+constexpr int kNicer = 5;  // a quarter of a processor, against one other who wants it
 
 std::unexpected<Error> missing(Layer layer, const Error& why) {
   const std::string name(name_of(layer));
@@ -93,12 +95,15 @@ Status Sandbox::enter(uid_t uid, pid_t parent, std::span<const int> keep) const 
     OPENPCC_TRY(const bool isolated, process::isolate_network());
     if (!isolated) return missing(Layer::kNetwork, {kUnavailable, "a network namespace takes root"});
   }
+  OPENPCC_TRY_STATUS(process::be_oom_victim());
   if (has(Layer::kUser)) {
     if (const auto become = process::become_nobody_else(uid); !become) return missing(Layer::kUser, become.error());
   }
   OPENPCC_TRY_STATUS(process::die_with_parent(parent));
   OPENPCC_TRY_STATUS(process::close_all_but(keep));
   OPENPCC_TRY_STATUS(limit());
+  errno = 0;
+  if (::nice(kNicer) == -1 && errno != 0) return process::system_failure("nice");
   OPENPCC_TRY_STATUS(process::harden_process());
   if (has(Layer::kLandlock)) {
     if (const auto done = forbid_files(); !done) return missing(Layer::kLandlock, done.error());

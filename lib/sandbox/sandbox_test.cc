@@ -20,7 +20,9 @@
 #include <atomic>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <functional>
+#include <iterator>
 #include <thread>
 #include <vector>
 
@@ -324,6 +326,34 @@ TEST(SandboxLimits, ProcessorTimeEndsWithItsSignal) {
                          return 0;
                        }),
             1000 + SIGXCPU);
+}
+
+TEST(SandboxLimits, OthersComeFirstForTheProcessorAndLastWhenMemoryRunsOut) {
+  const Options options{.without = {std::begin(kAllLayers), std::end(kAllLayers)}};
+  const auto body = [&options](int niceness) {
+    const auto sandbox = Sandbox::create(options);
+    const pid_t parent = ::getpid();
+    return run_in_child([&] {
+      if (!sandbox->enter(kUid, parent, {})) return 90;
+      int score = 0;
+      if (!(std::ifstream("/proc/self/oom_score_adj") >> score) || score != 1000) return 1;
+      errno = 0;
+      return ::getpriority(PRIO_PROCESS, 0) == niceness && errno == 0 ? 0 : 2;
+    });
+  };
+  const int now = ::getpriority(PRIO_PROCESS, 0);
+  EXPECT_EQ(body(std::min(now + 5, 19)), 0);
+  // As compute_worker's parent is: hardened, so that not even its own files in /proc are its own.
+  EXPECT_EQ(run_in_child([&] {
+              if (is_root() && !process::become({61234, 61234, "x"})) return 91;
+              if (!process::harden_process()) return 92;
+              const int code = body(std::min(now + 5, 19));
+              if (code != 0) return code;
+              int score = 0;
+              if (!(std::ifstream("/proc/self/oom_score_adj") >> score) || score == 1000) return 93;
+              return ::prctl(PR_GET_DUMPABLE) == 0 ? 0 : 94;
+            }),
+            0);
 }
 
 TEST(SandboxLimits, ThreadsAreCounted) {

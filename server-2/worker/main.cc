@@ -26,7 +26,6 @@ namespace openpcc::worker {
 namespace {
 
 constexpr auto kOfferLimit = std::chrono::milliseconds(200);
-constexpr uint32_t kMaxThreads = 1100;  // more than an engine may be configured to have
 
 Status load(engine::Engine& engine, const Config& config) {
   for (const engine::ModelFile& model : config.embedded.models) {
@@ -77,7 +76,7 @@ sandbox::Options sandbox_options(const Config& config) {
       .memory_bytes = config.child_memory,
       // All processors at once, for as long as a request may take.
       .cpu_time = seconds * std::max(1U, std::thread::hardware_concurrency()),
-      .max_threads = kMaxThreads,
+      .max_threads = child_threads(config),
   };
 }
 
