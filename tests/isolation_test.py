@@ -75,6 +75,16 @@ class IsolationTest(Running):
             self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), min(os.getpriority(os.PRIO_PROCESS, self.pid("compute_worker")) + 5, 19))
         self.assertEqual(len(users), POOL, "a user id for each")
 
+    def test_a_log_that_nobody_reads_ends_nobody(self):
+        for name in ("router_com", "compute_worker", "tpm_broker"):
+            ignored = int(status_of(self.pid(name))["SigIgn"], 16)
+            self.assertTrue(ignored >> (signal.SIGPIPE - 1) & 1, name)
+        self.wait_until(lambda: len(self.workers()) == POOL, "the pool is full")
+        for pid in self.workers():
+            ignored = int(status_of(pid)["SigIgn"], 16)
+            for which in (signal.SIGPIPE, signal.SIGXFSZ):
+                self.assertTrue(ignored >> (which - 1) & 1, which)
+
     def test_the_broker_has_no_network(self):
         if os.geteuid() != 0:
             self.skipTest("needs root: a network namespace of its own takes it")

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <thread>
@@ -83,6 +84,10 @@ Status Sandbox::limit() const {
   }
   if (options_.max_threads != 0 && has(Layer::kUser)) {
     OPENPCC_TRY_STATUS(process::limit_resource(RLIMIT_NPROC, options_.max_threads));
+  }
+  // A line of the log, where that is a file or a pipe whose reader is gone, fails then instead of ending the child.
+  if (::signal(SIGXFSZ, SIG_IGN) == SIG_ERR || ::signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+    return process::system_failure("signal");
   }
   OPENPCC_TRY_STATUS(process::limit_resource(RLIMIT_FSIZE, 0));
   OPENPCC_TRY_STATUS(process::limit_resource(RLIMIT_NOFILE, kDescriptors));

@@ -154,6 +154,23 @@ TEST(Sandbox, EveryForbiddenThingEndsTheProcess) {
   }
 }
 
+TEST(Sandbox, ALogThatTakesNothingDoesNotEndTheChild) {
+  const process::TemporaryDirectory directory;
+  const process::UniqueFd file(::open(directory.file("log").c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600));
+  int pipe[2] = {-1, -1};
+  ASSERT_EQ(::pipe(pipe), 0);
+  ::close(pipe[0]);
+  const process::UniqueFd without_reader(pipe[1]);
+  // A write past the limit on the size of files, and one that nobody can read.
+  EXPECT_EQ(in_sandbox({},
+                       [&] {
+                         if (::write(file.get(), "line\n", 5) != -1 || errno != EFBIG) return 1;
+                         return ::write(without_reader.get(), "line\n", 5) == -1 && errno == EPIPE ? 0 : 2;
+                       },
+                       {file.get(), without_reader.get()}),
+            0);
+}
+
 TEST(Sandbox, OneThreadThatDoesSoEndsThemAll) {
   EXPECT_EQ(in_sandbox({},
                        [] {

@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <thread>
 
 #include "broker/protocol.h"
@@ -216,6 +217,8 @@ constexpr const char* kExamples =
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A log whose reader is gone is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Holds the model and serves each sealed request in a process of its own");
   app.footer(kExamples);
   std::string config = "config.yaml";
