@@ -114,6 +114,7 @@ Status Sandbox::enter(uid_t uid, pid_t parent, std::span<const int> keep) const 
     if (const auto done = forbid_files(); !done) return missing(Layer::kLandlock, done.error());
   }
   if (has(Layer::kSeccomp)) {
+    if (const auto done = load_guard(); !done) return missing(Layer::kSeccomp, done.error());
     if (const auto done = load_filter(filter_); !done) return missing(Layer::kSeccomp, done.error());
   }
   return {};

@@ -51,9 +51,9 @@ class Sandbox {
 
   // For good, in this order: network, first to go when memory runs out, user, parent-death signal (the change of user
   // clears it), descriptors, limits, less of the processor than others, no core dump, no new privileges, Landlock,
-  // seccomp. `uid`: whom to become, unless kUser is left out; needs CAP_SETUID
-  // and CAP_SETGID (own_network: CAP_SYS_ADMIN), all of which are gone afterwards. `parent`: who must still be there.
-  // `keep`: the descriptors that stay open beside standard input, output and error. After an error: _exit.
+  // seccomp. `uid`: whom to become, unless kUser is left out; needs CAP_SETUID and CAP_SETGID (own_network:
+  // CAP_SYS_ADMIN), all of which are gone afterwards. `parent`: who must still be there. `keep`: the descriptors that
+  // stay open beside standard input, output and error. After an error: _exit.
   [[nodiscard]] Status enter(uid_t uid, pid_t parent, std::span<const int> keep) const;
 
   [[nodiscard]] const Options& options() const { return options_; }
