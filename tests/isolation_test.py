@@ -69,9 +69,22 @@ class IsolationTest(Running):
             limits = {line[:26].strip(): line[26:].split() for line in pathlib.Path(f"/proc/{pid}/limits").read_text().splitlines()}
             for name in ("Max core file size", "Max file size"):
                 self.assertEqual(limits[name][:2], ["0", "0"], name)
-            for name in ("Max address space", "Max cpu time", "Max processes"):
+            for name in ("Max address space", "Max cpu time"):
                 self.assertNotEqual(limits[name][0], "unlimited", name)
+            self.assertEqual(limits["Max processes"][:2], ["4", "4"], "threads: the one of the engine noop, and three to spare")
+            self.assertEqual(pathlib.Path(f"/proc/{pid}/oom_score_adj").read_text().strip(), "1000")
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, pid), min(os.getpriority(os.PRIO_PROCESS, self.pid("compute_worker")) + 5, 19))
         self.assertEqual(len(users), POOL, "a user id for each")
+
+    def test_a_log_that_nobody_reads_ends_nobody(self):
+        for name in ("router_com", "compute_worker", "tpm_broker"):
+            ignored = int(status_of(self.pid(name))["SigIgn"], 16)
+            self.assertTrue(ignored >> (signal.SIGPIPE - 1) & 1, name)
+        self.wait_until(lambda: len(self.workers()) == POOL, "the pool is full")
+        for pid in self.workers():
+            ignored = int(status_of(pid)["SigIgn"], 16)
+            for which in (signal.SIGPIPE, signal.SIGXFSZ):
+                self.assertTrue(ignored >> (which - 1) & 1, which)
 
     def test_the_broker_has_no_network(self):
         if os.geteuid() != 0:

@@ -19,7 +19,7 @@ WORKER, ROUTER_COM, BOOT, BROKER = "compute_worker", "router_com", "compute_boot
 
 # What each unit has its own way of; all else in [Service] one unit has, all have.
 OWN = {"Type", "RemainAfterExit", "User", "Environment", "EnvironmentFile", "ExecStart", "ExecStop", "RuntimeDirectory", "WatchdogSec",
-       "DeviceAllow", "LimitNOFILE"}
+       "DeviceAllow", "LimitNOFILE", "TasksMax", "OOMScoreAdjust"}
 LACKS = {
     (BOOT, "PrivateDevices"): "its /dev would have no TPM; DevicePolicy and DeviceAllow stand instead",
     (BROKER, "PrivateDevices"): "its /dev would have no TPM; DevicePolicy and DeviceAllow stand instead",
@@ -162,6 +162,17 @@ class UnitsTest(unittest.TestCase):
         calls = set(re.findall(r'system_failure\("(landlock_\w+|seccomp)"\)', sandbox))
         self.assertEqual(len(calls), 3)
         self.assertEqual({word for word in NODE[WORKER].service["SystemCallFilter"][0].split() if word[0] != "@"}, calls)
+
+    def test_children_of_the_worker_go_first_when_memory_runs_out(self):
+        for name in (WORKER, ROUTER_COM, BROKER):
+            self.assertEqual(NODE[name].get("OOMScoreAdjust"), "-500", name)
+
+    def test_all_children_may_have_their_threads(self):
+        code = (ROOT / "server-2/worker/config.cc").read_text()
+        spare = int(re.search(r"kSpareThreads = (\d+)", code).group(1))
+        text = NODE[WORKER].config.read_text()
+        children = sum(int(re.search(rf"^{key}: (\d+)", text, re.MULTILINE).group(1)) for key in ("max_workers", "pool_size")) + 1
+        self.assertEqual(int(NODE[WORKER].get("TasksMax")), children * (256 + spare) + 1)
 
     def test_readiness_and_watchdog(self):
         for unit in self.each():

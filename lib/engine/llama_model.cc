@@ -1,12 +1,11 @@
 #include "engine/llama_model.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 
+#include "engine/threads.h"
 #include "ggml-backend.h"
 #include "ggml-cpu.h"
 
@@ -14,13 +13,6 @@ namespace openpcc::engine {
 namespace {
 
 constexpr size_t kMaxTemplateBytes = 1 << 20;
-
-uint32_t usable_processors() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  const int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-  return static_cast<uint32_t>(std::max(count, 1));
-}
 
 // ggml's CPU backend is one of several compiled ones (cmake/llama/dispatch.c), so its functions are found by name.
 template <typename Function>
@@ -48,9 +40,8 @@ Result<std::string> template_of(const ModelFile& file, const llama_model* model)
 Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const ModelFile& file, const EmbeddedConfig& config) {
   std::unique_ptr<LlamaModel> loaded(new LlamaModel);
   loaded->name_ = file.name;
-  const uint32_t threads = file.threads.value_or(config.threads);
   const uint32_t context_tokens = file.context_tokens.value_or(config.context_tokens);
-  loaded->thread_count_ = threads != 0 ? threads : usable_processors();
+  loaded->thread_count_ = threads_of(file, config);
 
   llama_model_params model_params = llama_model_default_params();
   model_params.n_gpu_layers = 0;

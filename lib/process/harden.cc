@@ -1,5 +1,6 @@
 #include "process/harden.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -44,6 +45,19 @@ Status die_with_parent(pid_t parent) {
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return system_failure("prctl(PR_SET_PDEATHSIG)");
   if (::getppid() != parent) return fail(kPeerClosed, "the parent process has already ended");
   return {};
+}
+
+Status be_oom_victim() {
+  // A hardened process's files in /proc are root's (man 5 proc): it must not be one while it opens this.
+  const int dumpable = ::prctl(PR_GET_DUMPABLE);
+  if (::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) != 0) return system_failure("prctl(PR_SET_DUMPABLE)");
+  const UniqueFd file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  const auto failed = [](std::string_view call) { return system_failure(std::string(call) + "(oom_score_adj)"); };
+  const Status opened = file ? Status() : failed("open");
+  if (::prctl(PR_SET_DUMPABLE, dumpable == 1 ? 1 : 0, 0, 0, 0) != 0) return system_failure("prctl(PR_SET_DUMPABLE)");
+  OPENPCC_TRY_STATUS(opened);
+  constexpr std::string_view kFirst = "1000";
+  return ::write(file.get(), kFirst.data(), kFirst.size()) > 0 ? Status() : failed("write");
 }
 
 Status limit_resource(int resource, uint64_t value) {

@@ -20,6 +20,9 @@ namespace openpcc::process {
 // died before the call is noticed (kPeerClosed).
 [[nodiscard]] Status die_with_parent(pid_t parent);
 
+// Makes this process the first that the kernel kills when memory runs out. For good; children inherit it.
+[[nodiscard]] Status be_oom_victim();
+
 // Lowers one limit for good (setrlimit; `resource` is RLIMIT_*). Never raises it.
 [[nodiscard]] Status limit_resource(int resource, uint64_t value);
 

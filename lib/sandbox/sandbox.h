@@ -16,8 +16,8 @@ namespace openpcc::sandbox {
 // A layer is missing: of the kernel, or of this process's privileges. The message names it and how to do without.
 inline constexpr ErrorCode kUnavailable{"sandbox.unavailable"};
 
-// The layers that a configuration may name to do without. Closed descriptors, limits, no core dump and no new
-// privileges are always there.
+// The layers that a configuration may name to do without. Closed descriptors, limits, no core dump, no new privileges
+// and being last to get the processor and first to be killed for memory are always there.
 enum class Layer {
   kUser,      // a user id that no other process has
   kNetwork,   // a network namespace with nothing in it
@@ -49,10 +49,11 @@ class Sandbox {
   // before a request is accepted. kUnavailable with the layer's name.
   [[nodiscard]] Status try_out(uid_t uid) const;
 
-  // For good, in this order: network, user, parent-death signal (the change of user clears it), descriptors, limits, no
-  // core dump, no new privileges, Landlock, seccomp. `uid`: whom to become, unless kUser is left out; needs CAP_SETUID
-  // and CAP_SETGID (own_network: CAP_SYS_ADMIN), all of which are gone afterwards. `parent`: who must still be there.
-  // `keep`: the descriptors that stay open beside standard input, output and error. After an error: _exit.
+  // For good, in this order: network, first to go when memory runs out, user, parent-death signal (the change of user
+  // clears it), descriptors, limits, less of the processor than others, no core dump, no new privileges, Landlock,
+  // seccomp. `uid`: whom to become, unless kUser is left out; needs CAP_SETUID and CAP_SETGID (own_network:
+  // CAP_SYS_ADMIN), all of which are gone afterwards. `parent`: who must still be there. `keep`: the descriptors that
+  // stay open beside standard input, output and error. After an error: _exit.
   [[nodiscard]] Status enter(uid_t uid, pid_t parent, std::span<const int> keep) const;
 
   [[nodiscard]] const Options& options() const { return options_; }

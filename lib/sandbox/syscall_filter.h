@@ -22,7 +22,13 @@ struct AllowedCall {
 
 // The filter as BPF instructions (struct sock_filter). Made once, in the parent: it takes about a millisecond.
 [[nodiscard]] Result<Bytes> make_filter(bool event_loop);
-// Loads it for the calling thread and all it starts, for good. Needs no_new_privs.
+
+// Two filters for the calling thread and all it starts, for good; the kernel takes the stricter answer. Both need
+// no_new_privs, and load_filter()'s does not allow another one: the guard comes first.
+//
+// The guard is the calling process's own: SIGABRT goes to nobody else, and descriptors 0, 1 and 2, which its parent has
+// too, cannot be shut down, be made non-blocking or carry descriptors. It allows everything else.
+[[nodiscard]] Status load_guard();
 [[nodiscard]] Status load_filter(ByteView filter);
 
 }  // namespace openpcc::sandbox

@@ -2,6 +2,7 @@
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <iostream>
 
 #include "broker/config.h"
@@ -101,6 +102,8 @@ constexpr const char* kExamples =
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A log whose reader is gone is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("tpm_broker: the one process of a compute node that uses the TPM");
   app.footer(kExamples);
   std::string config_file = "tpm_broker.yaml";

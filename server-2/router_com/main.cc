@@ -164,6 +164,8 @@ constexpr const char* kExamples =
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A log whose reader is gone is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("The compute node's HTTP front: passes sealed requests on to single-use workers");
   app.footer(kExamples);
   std::string config = "config.yaml";

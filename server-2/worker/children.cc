@@ -48,6 +48,16 @@ Status exec_afresh(std::vector<std::string> arguments, pid_t parent, uid_t uid, 
   return process::system_failure("execv");
 }
 
+// The descriptors that are open after prepare() and were not before.
+Result<std::vector<int>> opened_by(const std::function<Status()>& prepare) {
+  if (!prepare) return std::vector<int>();
+  OPENPCC_TRY(const std::vector<int> before, process::open_descriptors());
+  OPENPCC_TRY_STATUS(prepare());
+  OPENPCC_TRY(std::vector<int> opened, process::open_descriptors());
+  std::erase_if(opened, [&](int fd) { return std::find(before.begin(), before.end(), fd) != before.end(); });
+  return opened;
+}
+
 }  // namespace
 
 Result<FreshChild> parse_fresh_child(std::string_view text) {
@@ -75,10 +85,12 @@ Result<FreshChild> parse_fresh_child(std::string_view text) {
 }
 
 void serve_in_sandbox(const sandbox::Sandbox& sandbox, uid_t uid, pid_t parent, ChildEnds ends,
-                      const ChildMain& child_main) {
-  // Also what an engine has opened for itself.
-  const auto keep = process::open_descriptors();
-  const Status entered = keep ? sandbox.enter(uid, parent, *keep) : std::unexpected(keep.error());
+                      const std::function<Status()>& prepare, const ChildMain& child_main) {
+  const auto entered = [&]() -> Status {
+    OPENPCC_TRY(std::vector<int> keep, opened_by(prepare));
+    keep.insert(keep.end(), {ends.router.get(), ends.broker.get(), ends.report.get()});
+    return sandbox.enter(uid, parent, keep);
+  }();
   if (!entered) {
     spdlog::error("a child could not be set up: {}", entered.error().message);
     ::_exit(kExitFailed);
@@ -139,14 +151,13 @@ void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends) {
   const auto ready = [&]() -> Status {
     const int keep[] = {ends.router.get(), ends.broker.get(), ends.report.get()};
     OPENPCC_TRY_STATUS(process::close_all_but(keep));
-    if (!options_.afresh.empty()) return exec_afresh(options_.afresh, parent, uid, ends);
-    return options_.prepare ? options_.prepare() : Status();
+    return options_.afresh.empty() ? Status() : exec_afresh(options_.afresh, parent, uid, ends);
   }();
   if (!ready) {
     spdlog::error("a child could not be set up: {}", ready.error().message);
     ::_exit(kExitFailed);
   }
-  serve_in_sandbox(sandbox_, uid, parent, std::move(ends), child_main_);
+  serve_in_sandbox(sandbox_, uid, parent, std::move(ends), options_.prepare, child_main_);
 }
 
 Result<Children::Taken> Children::take(uint64_t owner) {

@@ -51,9 +51,10 @@ struct FreshChild {
 // kBadControl for text that exec_afresh() did not write. The descriptors are the process's own from here on.
 [[nodiscard]] Result<FreshChild> parse_fresh_child(std::string_view text);
 
-// In a child, alone with what stays open: the sandbox, then the request. Never returns.
+// In a child: prepare(), the sandbox, then the request. Open stay the three ends and what prepare() opened, and nothing
+// else beside the standard descriptors. Never returns.
 [[noreturn]] void serve_in_sandbox(const sandbox::Sandbox& sandbox, uid_t uid, pid_t parent, ChildEnds ends,
-                                   const ChildMain& child_main);
+                                   const std::function<Status()>& prepare, const ChildMain& child_main);
 
 class Children {
  public:

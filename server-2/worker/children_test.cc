@@ -1,4 +1,6 @@
 // Children before they are at work: the pool, the queue for it, and the numbers of both.
+#include <fcntl.h>
+
 #include <fstream>
 #include <set>
 
@@ -154,6 +156,35 @@ TEST(FreshChild, TextOfAnotherShapeIsRefused) {
     EXPECT_FALSE(parse_fresh_child(text).has_value()) << text;
   }
   EXPECT_FALSE(parse_fresh_child("900,901,902,1,59200").has_value()) << "descriptors that are not open";
+}
+
+TEST(ServeInSandbox, KeepsItsThreeEndsAndWhatPrepareOpensAndNothingElse) {
+  auto sandbox =
+      sandbox::Sandbox::create({.without = {std::begin(sandbox::kAllLayers), std::end(sandbox::kAllLayers)}});
+  ASSERT_TRUE(sandbox.has_value());
+  const pid_t parent = ::getpid();
+  EXPECT_EQ(process::run_in_child([&] {
+              // What an engine or a library that was loaded has left behind.
+              const UniqueFd left_behind(::open("/dev/null", O_RDONLY));
+              auto router = process::socket_pair(), broker = process::socket_pair();
+              auto report = report_pipe();
+              const std::set<int> ends = {router->second.get(), broker->second.get(), report->second.get()};
+              int prepared = -1;
+              const auto prepare = [&]() -> Status {
+                prepared = ::open("/dev/zero", O_RDONLY);
+                return {};
+              };
+              serve_in_sandbox(*sandbox, 0, parent,
+                               {std::move(router->second), std::move(broker->second), std::move(report->second)},
+                               prepare, [&](ChildEnds) {
+                                 std::set<int> wanted = ends;
+                                 wanted.insert({0, 1, 2, prepared});
+                                 const auto open = process::open_descriptors();
+                                 return open && std::set<int>(open->begin(), open->end()) == wanted ? 77 : 1;
+                               });
+              return 2;
+            }),
+            77);
 }
 
 TEST_F(WorkerParent, WaitingChildrenEndAtOnceWhenItStops) {

@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "config/config.h"
 #include "crypto/signature.h"
+#include "engine/threads.h"
 #include "worker/protocol.h"
 
 namespace openpcc::worker {
@@ -13,6 +14,7 @@ using namespace std::chrono_literals;
 constexpr int64_t kFewestContextTokens = 16;
 constexpr int64_t kMostContextTokens = 1 << 24;
 constexpr int64_t kMostThreads = 1024;
+constexpr uint32_t kSpareThreads = 3;  // for a library that starts one of its own
 
 // As in the official router_com.yaml: base64 of the PEM text.
 Result<Bytes> badge_key_of(const config::Section& root) {
@@ -136,6 +138,10 @@ Result<Config> load_config(const std::string& path) {
 Result<Config> parse_config(std::string_view yaml) {
   OPENPCC_TRY(const config::Section root, config::parse(yaml, "compute_worker.yaml"));
   return read(root);
+}
+
+uint32_t child_threads(const Config& config) {
+  return (config.engine_type == "embedded" ? engine::most_threads(config.embedded) : 1) + kSpareThreads;
 }
 
 std::unique_ptr<engine::Engine> make_engine(const Config& config) {

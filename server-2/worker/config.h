@@ -38,6 +38,9 @@ struct Config {
 [[nodiscard]] Result<Config> load_config(const std::string& path);
 [[nodiscard]] Result<Config> parse_config(std::string_view yaml);  // for tests
 
+// The most threads that a child may have: those its engine computes with, and a few to spare.
+[[nodiscard]] uint32_t child_threads(const Config& config);
+
 // The engine the configuration names; not loaded yet.
 [[nodiscard]] std::unique_ptr<engine::Engine> make_engine(const Config& config);
 

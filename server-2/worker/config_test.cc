@@ -1,6 +1,7 @@
 #include "worker/config.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <fstream>
 #include <sstream>
@@ -62,6 +63,23 @@ engine:
   EXPECT_EQ(config->embedded.models[0].threads, 3U);
   EXPECT_FALSE(config->embedded.models[1].context_tokens);
   EXPECT_FALSE(config->embedded.models[1].threads);
+}
+
+TEST(WorkerConfig, AChildMayHaveTheThreadsOfItsEngineAndAFewMore) {
+  auto config = parse_config(kSmallest);
+  ASSERT_TRUE(config.has_value()) << config.error().message;
+  EXPECT_EQ(child_threads(*config), 4U);
+  config->embedded.threads = 50;
+  EXPECT_EQ(child_threads(*config), 4U) << "another engine's setting";
+  config->engine_type = "embedded";
+  EXPECT_EQ(child_threads(*config), 53U);
+  config->embedded.models.push_back({.name = "b", .path = "/b", .threads = 70});
+  EXPECT_EQ(child_threads(*config), 73U) << "of the model with the most";
+  config->embedded.models.pop_back();
+  config->embedded.threads = 0;
+  cpu_set_t processors;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof processors, &processors), 0);
+  EXPECT_EQ(child_threads(*config), 3U + static_cast<uint32_t>(CPU_COUNT(&processors)));
 }
 
 TEST(WorkerConfig, MistakesAreNamed) {

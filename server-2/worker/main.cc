@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <thread>
 
 #include "broker/protocol.h"
@@ -26,7 +27,6 @@ namespace openpcc::worker {
 namespace {
 
 constexpr auto kOfferLimit = std::chrono::milliseconds(200);
-constexpr uint32_t kMaxThreads = 1100;  // more than an engine may be configured to have
 
 Status load(engine::Engine& engine, const Config& config) {
   for (const engine::ModelFile& model : config.embedded.models) {
@@ -77,7 +77,7 @@ sandbox::Options sandbox_options(const Config& config) {
       .memory_bytes = config.child_memory,
       // All processors at once, for as long as a request may take.
       .cpu_time = seconds * std::max(1U, std::thread::hardware_concurrency()),
-      .max_threads = kMaxThreads,
+      .max_threads = child_threads(config),
   };
 }
 
@@ -151,10 +151,10 @@ Status serve_afresh(const std::string& config_path, const std::string& text) {
   OPENPCC_TRY_STATUS(process::set_up_log("compute_worker", config.log_level));
   OPENPCC_TRY_STATUS(process::harden_process());
   OPENPCC_TRY(const Service service, load_service(config));
-  OPENPCC_TRY_STATUS(service.engine->prepare());
   OPENPCC_TRY(const sandbox::Sandbox sandbox, sandbox::Sandbox::create(sandbox_options(config)));
-  serve_in_sandbox(sandbox, fresh.uid, fresh.parent, std::move(fresh.ends),
-                   [&](ChildEnds ends) { return serve_one_request(service.child, std::move(ends)); });
+  serve_in_sandbox(
+      sandbox, fresh.uid, fresh.parent, std::move(fresh.ends), [&service] { return service.engine->prepare(); },
+      [&](ChildEnds ends) { return serve_one_request(service.child, std::move(ends)); });
 }
 
 Status run(const std::string& config_path) {
@@ -217,6 +217,8 @@ constexpr const char* kExamples =
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A log whose reader is gone is no reason to end.
+  std::signal(SIGPIPE, SIG_IGN);
   CLI::App app("Holds the model and serves each sealed request in a process of its own");
   app.footer(kExamples);
   std::string config = "config.yaml";
