@@ -24,6 +24,7 @@ namespace {
 
 constexpr uint64_t kDescriptors = 64;
 constexpr size_t kMaxReport = 1024;
+constexpr auto kTryLimit = std::chrono::seconds(20);
 constexpr int kNicer = 5;  // a quarter of a processor, against one other who wants it
 
 std::unexpected<Error> missing(Layer layer, const Error& why) {
@@ -136,11 +137,14 @@ Status Sandbox::try_out(uid_t uid) const {
     ::_exit(sent ? 0 : 1);
   }
   report.second.reset();
-  const auto said = process::receive_message(report.first.get(), kMaxReport, process::within(std::chrono::seconds(20)));
+  const auto said = process::receive_message(report.first.get(), kMaxReport, process::within(kTryLimit));
+  const bool too_slow = !said && said.error().code == process::kTimeout;
+  if (too_slow) ::kill(pid, SIGKILL);
   int status = 0;
   if (::waitpid(pid, &status, 0) != pid) return process::system_failure("waitpid");
   if (said && said->body.empty() && WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
   if (said && !said->body.empty()) return fail(kUnavailable, std::string(as_text(said->body)));
+  if (too_slow) return fail(kUnavailable, "a child did not get into the sandbox within 20 seconds");
   return fail(kUnavailable, "a child that entered the sandbox ended by " +
                                 (WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                                      : "exit " + std::to_string(WEXITSTATUS(status))));
