@@ -473,6 +473,7 @@ TEST(SandboxLimits, OthersComeFirstForTheProcessorAndLastWhenMemoryRunsOut) {
 }
 
 TEST(SandboxLimits, ThreadsAreCounted) {
+  if (kUnderThreadSanitizer) GTEST_SKIP() << "skipped: ThreadSanitizer starts threads of its own";
   if (!is_root()) GTEST_SKIP() << "skipped: threads are counted per user id, and a change of user needs root";
   EXPECT_EQ(in_sandbox({.max_threads = 3},
                        [] {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -46,25 +47,27 @@ class StubWorker {
 
  private:
   using Type = worker::ControlType;
+  using Connection = std::shared_ptr<process::UniqueFd>;  // children's threads say on it how they ended
 
   void run() {
     while (!stopping) {
       auto connection = process::accept_unix(listener_.get(), process::within(std::chrono::milliseconds(10)));
       if (!connection) continue;
       ++connections;
-      serve(connection->get());
+      serve(std::make_shared<process::UniqueFd>(std::move(*connection)));
       for (auto& [id, socket] : children_) ::shutdown(socket, SHUT_RDWR);
       children_.clear();
     }
   }
 
-  void serve(int connection) {
+  void serve(const Connection& connection) {
     while (!stopping) {
       if (deaf) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
         continue;
       }
-      const auto message = process::receive_message(connection, 100, process::within(std::chrono::milliseconds(10)));
+      const auto message =
+          process::receive_message(connection->get(), 100, process::within(std::chrono::milliseconds(10)));
       if (!message && message.error().code == process::kTimeout) continue;
       if (!message) return;
       const auto control = worker::parse_control(message->body).value();
@@ -82,7 +85,7 @@ class StubWorker {
     }
   }
 
-  void start(int connection, uint32_t tag) {
+  void start(const Connection& connection, uint32_t tag) {
     if (queues) {
       ++queued;
       return;
@@ -110,9 +113,10 @@ class StubWorker {
     if (const auto found = children_.find(id); found != children_.end()) ::shutdown(found->second, SHUT_RDWR);
   }
 
-  void send(int connection, const worker::ControlMessage& message, int fd = -1) {
+  void send(const Connection& connection, const worker::ControlMessage& message, int fd = -1) {
     const std::lock_guard lock(mutex_);
-    (void)process::send_message(connection, worker::encode(message), process::within(std::chrono::seconds(1)), fd);
+    (void)process::send_message(connection->get(), worker::encode(message), process::within(std::chrono::seconds(1)),
+                                fd);
   }
 
   Child child_;

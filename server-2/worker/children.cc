@@ -85,7 +85,7 @@ Result<FreshChild> parse_fresh_child(std::string_view text) {
 }
 
 void serve_in_sandbox(const sandbox::Sandbox& sandbox, uid_t uid, pid_t parent, ChildEnds ends,
-                      const std::function<Status()>& prepare, const ChildMain& child_main) {
+                      const std::function<Status()>& prepare, const ChildMain& child_main) noexcept {
   const auto entered = [&]() -> Status {
     OPENPCC_TRY(std::vector<int> keep, opened_by(prepare));
     keep.insert(keep.end(), {ends.router.get(), ends.broker.get(), ends.report.get()});
@@ -146,7 +146,9 @@ Result<uint64_t> Children::fork_one() {
   return id;
 }
 
-void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends) {
+// noexcept: nothing may unwind into the parent's code, and before a call that cannot return but might throw, clang
+// looks at the caller's canary, which is the parent's. For the same reason it is no part of its caller.
+[[gnu::noinline]] void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends) noexcept {
   process::restore_signals();
   const auto ready = [&]() -> Status {
     const int keep[] = {ends.router.get(), ends.broker.get(), ends.report.get()};

@@ -54,7 +54,7 @@ struct FreshChild {
 // In a child: prepare(), the sandbox, then the request. Open stay the three ends and what prepare() opened, and nothing
 // else beside the standard descriptors. Never returns.
 [[noreturn]] void serve_in_sandbox(const sandbox::Sandbox& sandbox, uid_t uid, pid_t parent, ChildEnds ends,
-                                   const std::function<Status()>& prepare, const ChildMain& child_main);
+                                   const std::function<Status()>& prepare, const ChildMain& child_main) noexcept;
 
 class Children {
  public:
@@ -106,7 +106,7 @@ class Children {
     std::optional<Ending> killed = std::nullopt;
   };
   Result<uint64_t> fork_one();
-  [[noreturn]] void be_child(pid_t parent, uid_t uid, ChildEnds ends);
+  [[noreturn]] void be_child(pid_t parent, uid_t uid, ChildEnds ends) noexcept;
   void kill(Child& child, Ending why);
 
   const sandbox::Sandbox& sandbox_;
