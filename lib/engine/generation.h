@@ -105,7 +105,8 @@ class TokenSource {
   [[nodiscard]] virtual Result<std::optional<std::string_view>> next() = 0;
   // Of the token that next() gave last, until the next call, where the generation asked for them.
   [[nodiscard]] virtual const TokenChances* chances() const { return nullptr; }
-  // Reads the text that the tokens gave, for a generation with tools; `whole` when there is no more to come.
+  // Reads the text that the tokens gave, for a generation with tools; `whole` when there is no more to come: then calls
+  // are complete, and what is no call is content.
   [[nodiscard]] virtual AnswerParts parts_of(std::string_view text, bool whole) const {
     (void)whole;
     return {std::string(text), {}};

@@ -1,6 +1,10 @@
 #include "engine/tool_format.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "peg-parser.h"
 
 namespace openpcc::engine {
 namespace {
@@ -48,12 +52,57 @@ void remove_text_before_call(std::string& grammar) {
   }
 }
 
-AnswerParts parts_of(const common_chat_msg& message) {
+AnswerParts parts_of(const common_chat_msg& message, const std::string& own_words, std::string_view answer) {
   AnswerParts parts{message.content, {}};
+  if (parts.content.starts_with(own_words)) {
+    parts.content.erase(0, own_words.size());  // told to the model, not by it
+  }
+  // Some parsers drop the blanks that an answer begins with, and some of those only at its end, when a stream has them.
+  const size_t blanks = std::min(answer.find_first_not_of(" \t\r\n"), answer.size());
+  if (!parts.content.empty() && answer.substr(blanks).starts_with(parts.content)) {
+    parts.content.insert(0, answer.substr(0, blanks));
+  }
   for (const common_chat_tool_call& call : message.tool_calls) {
     parts.tool_calls.push_back({call.id, call.name, call.arguments});
   }
   return parts;
+}
+
+std::optional<AnswerParts> parsed(const ToolPlan& plan, const std::string& answer, bool partial) {
+  try {
+    return parts_of(common_chat_parse(answer, partial, plan.parser), plan.own_words, answer);
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+// Some templates open the model's answer themselves ("<think>\n"); what is parsed begins with that.
+std::string own_words_of(const ToolPlan& plan) {
+  const std::string probe = "x";
+  const auto parts = parsed(plan, probe, false);
+  if (!parts || !parts->content.ends_with(probe)) {
+    return {};
+  }
+  std::string words = parts->content.substr(0, parts->content.size() - probe.size());
+  return plan.parser.generation_prompt.ends_with(words) ? words : "";
+}
+
+bool is_complete(const ToolCall& call) {
+  return !call.name.empty() && nlohmann::json::parse(call.arguments, nullptr, false).is_object();
+}
+
+// `common` takes the end of the text for the end of whatever it was in the middle of. So a call that was cut off inside
+// its name leaves neither a call nor content.
+bool reads_to_its_end(const ToolPlan& plan, const std::string& answer) {
+  if (plan.parser.parser.empty()) {
+    return true;
+  }
+  try {
+    common_peg_parse_context context(plan.parser.generation_prompt + answer);
+    return plan.parser.parser.parse(context).success();
+  } catch (const std::exception&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -117,6 +166,7 @@ Accepted<ToolPlan> ToolFormat::plan(const Generation& generation, std::time_t no
     if (!plan.params.parser.empty()) {
       plan.parser.parser.load(plan.params.parser);
     }
+    plan.own_words = own_words_of(plan);
     return plan;
   } catch (const std::exception&) {
     // What `common` says may quote the request.
@@ -126,14 +176,18 @@ Accepted<ToolPlan> ToolFormat::plan(const Generation& generation, std::time_t no
 
 AnswerParts read_answer(const ToolPlan& plan, std::string_view text, bool whole) {
   const std::string answer(text);
-  for (const bool partial : {!whole, true}) {
-    try {
-      return parts_of(common_chat_parse(answer, partial, plan.parser));
-    } catch (const std::exception&) {
-      // An answer that was cut off may still be read in part.
-    }
+  std::optional<AnswerParts> parts = parsed(plan, answer, !whole);
+  if (!whole) {
+    return parts.value_or(AnswerParts{});
   }
-  return whole ? AnswerParts{answer, {}} : AnswerParts{};
+  const bool readable = parts.has_value();
+  if (!readable) {
+    parts = parsed(plan, answer, true).value_or(AnswerParts{});  // calls may stand before what cannot be read
+  }
+  const size_t begun = parts->tool_calls.size();
+  std::erase_if(parts->tool_calls, [](const ToolCall& call) { return !is_complete(call); });
+  const bool all_said = readable && parts->tool_calls.size() == begun && reads_to_its_end(plan, answer);
+  return parts->tool_calls.empty() && !all_said ? AnswerParts{answer, {}} : std::move(*parts);
 }
 
 }  // namespace openpcc::engine

@@ -22,6 +22,7 @@ namespace openpcc::engine {
 struct ToolPlan {
   common_chat_params params;         // grammar, triggers, prompt
   common_chat_parser_params parser;  // of the answer
+  std::string own_words = {};        // with which the template begins each answer, and the parser its content
 };
 
 class ToolFormat {
@@ -43,7 +44,8 @@ class ToolFormat {
 // Whether a request has to do with tools at all.
 [[nodiscard]] bool has_tools(const Generation& generation);
 
-// Of an answer, as far as it has come. What cannot be read is content.
+// Of an answer, as far as it has come. A whole one that cannot be read is content, all of it: calls are only those
+// whose arguments are complete, and text is never lost.
 [[nodiscard]] AnswerParts read_answer(const ToolPlan& plan, std::string_view text, bool whole);
 
 }  // namespace openpcc::engine

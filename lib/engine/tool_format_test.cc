@@ -1,0 +1,193 @@
+// What every shipped chat template's parser makes of an answer, through the API layer: text is never lost, and a call
+// that was cut off is no call. Needs a vocabulary and no weights.
+#include "engine/tool_format.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/api.h"
+#include "engine/testing/model_files.h"
+#include "engine/testing/scripted.h"
+#include "llama.h"
+
+namespace openpcc::engine {
+namespace {
+
+using nlohmann::json;
+
+constexpr const char* kTools =
+    R"("tools":[{"type":"function","function":{"name":"get_weather","description":"d","parameters":{"type":"object",
+    "properties":{"city":{"type":"string"}},"required":["city"]}}}])";
+
+const llama_model* vocabulary() {
+  static llama_model* const model = [] {
+    llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
+    llama_model_params params = llama_model_default_params();
+    params.vocab_only = true;
+    return llama_model_load_from_file(llama3_vocabulary().c_str(), params);
+  }();
+  return model;
+}
+
+// The model's part is played by a text, two bytes a token.
+class TextSource : public ScriptedSource {
+ public:
+  TextSource(const ToolFormat& format, std::string_view text) : ScriptedSource({}), format_(format) {
+    for (size_t at = 0; at < text.size(); at += 2) {
+      tokens.emplace_back(text.substr(at, 2));
+    }
+  }
+  Accepted<uint64_t> begin(const Generation& request) override {
+    auto plan = format_.plan(request, 0);
+    if (!plan) {
+      return std::unexpected(plan.error());
+    }
+    plan_ = std::move(*plan);
+    return ScriptedSource::begin(request);
+  }
+  AnswerParts parts_of(std::string_view text, bool whole) const override { return read_answer(plan_, text, whole); }
+
+ private:
+  const ToolFormat& format_;
+  ToolPlan plan_;
+};
+
+struct Read {
+  int status = 0;
+  std::string content;
+  json calls = json::array();
+  std::string finish;
+  bool broken = false;
+};
+
+Read read(const ToolFormat& format, std::string_view text, bool stream, const json& more = json::object()) {
+  json body = json::parse(R"({"model":"m","messages":[{"role":"user","content":"hi"}],)" + std::string(kTools) + "}");
+  body["stream"] = stream;
+  body.update(more);
+  TextSource source(format, text);
+  CollectingSink sink;
+  const std::string asked = body.dump();
+  const auto usage = answer(
+      {kChatCompletionsPath, as_bytes(asked)}, [&](std::string_view) { return &source; }, 0, system_environment(),
+      sink);
+  Read out;
+  out.status = sink.status;
+  out.broken = !usage;
+  if (out.broken || out.status != 200) {
+    return out;
+  }
+  for (const json& part : stream ? sink.stream() : std::vector<json>{sink.json()}) {
+    const json& choice = part["choices"][0];
+    const json& said = choice[stream ? "delta" : "message"];
+    if (said.contains("content") && said["content"].is_string()) {
+      out.content += said["content"].get<std::string>();
+    }
+    if (said.contains("tool_calls")) {
+      out.calls = said["tool_calls"];
+    }
+    if (choice["finish_reason"].is_string()) {
+      out.finish = choice["finish_reason"];
+    }
+  }
+  return out;
+}
+
+std::unique_ptr<ToolFormat> format_of(const std::filesystem::path& file) {
+  return ToolFormat::create(vocabulary(), read_file(file));
+}
+
+std::filesystem::path template_file(const std::string& name) {
+  return OPENPCC_LLAMA_PREFIX "/share/models/templates/" + name + ".jinja";
+}
+
+TEST(ToolFormat, NoTemplateLosesText) {
+  const char* const texts[] = {
+      "Look:\n```json\n{\"a\":1}\n```\n",
+      "{\"a\":1}",
+      "Hello <b>world</b> a < b <tool ok [x] {\"name\": 1}\n\n  done  \n",
+      "Sure, it is <tool_cal fine.\n",
+      "[TOOL is a word] and <function is too\n",
+      "  leading blanks and trailing  \n\n",
+      "Sure thing.",
+  };
+  size_t templates = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(template_file("x").parent_path())) {
+    const auto format = format_of(entry.path());
+    if (!format || read(*format, "x", false).status != 200) {
+      continue;  // takes no tools
+    }
+    ++templates;
+    for (const char* text : texts) {
+      for (const bool stream : {false, true}) {
+        SCOPED_TRACE(entry.path().filename().string() + (stream ? " streamed" : " whole") + ": " + text);
+        const Read got = read(*format, text, stream);
+        EXPECT_FALSE(got.broken);
+        EXPECT_EQ(got.content, text);
+        EXPECT_TRUE(got.calls.empty()) << got.calls;
+        EXPECT_EQ(got.finish, "stop");
+      }
+    }
+  }
+  EXPECT_GT(templates, 40U);
+}
+
+struct Call {
+  const char* chat_template;
+  std::string text;
+};
+
+const Call kCalls[] = {
+    {"Qwen-Qwen2.5-7B-Instruct",
+     "<tool_call>\n{\"name\": \"get_weather\", \"arguments\": {\"city\": \"Paris\"}}\n</tool_call>"},
+    {"meta-llama-Llama-3.1-8B-Instruct", "{\"name\": \"get_weather\", \"parameters\": {\"city\": \"Paris\"}}"},
+    {"GLM-4.6", "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Paris</arg_value>\n</tool_call>"},
+};
+
+TEST(ToolFormat, ACallIsReadWholeAndStreamed) {
+  for (const Call& call : kCalls) {
+    const auto format = format_of(template_file(call.chat_template));
+    ASSERT_TRUE(format) << call.chat_template;
+    for (const bool stream : {false, true}) {
+      SCOPED_TRACE(call.chat_template);
+      const Read got = read(*format, call.text, stream);
+      ASSERT_FALSE(got.broken);
+      ASSERT_EQ(got.calls.size(), 1U) << got.content;
+      EXPECT_EQ(json::parse(got.calls[0]["function"]["arguments"].get<std::string>()), json({{"city", "Paris"}}));
+      EXPECT_EQ(got.content, "");
+      EXPECT_EQ(got.finish, "tool_calls");
+    }
+  }
+}
+
+// Wherever a limit or a stop string cuts it: either the call is there with all its arguments, or the text is.
+TEST(ToolFormat, ACallThatIsCutIsACallOrText) {
+  for (const Call& call : kCalls) {
+    const auto format = format_of(template_file(call.chat_template));
+    ASSERT_TRUE(format) << call.chat_template;
+    for (size_t tokens = 1; 2 * tokens < call.text.size(); tokens += 2) {
+      const std::string stop = call.text.substr(2 * tokens);
+      for (const auto& [more, finish, text] :
+           {std::tuple(json{{"max_tokens", tokens}}, "length", call.text.substr(0, 2 * tokens)),
+            std::tuple(json{{"stop", {stop}}}, "stop", call.text.substr(0, call.text.find(stop)))}) {
+        for (const bool stream : {false, true}) {
+          SCOPED_TRACE(std::string(call.chat_template) + (stream ? " streamed: " : " whole: ") + text);
+          const Read got = read(*format, call.text, stream, more);
+          EXPECT_FALSE(got.broken);
+          EXPECT_EQ(got.finish, finish);
+          if (got.calls.empty()) {
+            EXPECT_EQ(got.content, text);
+          } else {
+            const json arguments =
+                json::parse(got.calls[0]["function"]["arguments"].get<std::string>(), nullptr, false);
+            EXPECT_EQ(arguments, json({{"city", "Paris"}}));
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace openpcc::engine
