@@ -45,7 +45,9 @@ struct Message {
 struct Tool {
   std::string name;
   std::string description;
-  std::string parameters;  // a JSON schema, as text
+  std::string parameters;     // a JSON schema, as text
+  std::string enforced = {};  // what of it the arguments are made to fit, where that is written otherwise
+  bool strict = false;        // all of it must be enforced
 };
 
 enum class ToolChoice { kAuto, kRequired, kNone };
@@ -75,7 +77,6 @@ struct Generation {
   std::vector<Message> messages = {};
   std::string text = {};
   std::string json_schema = {};  // the answer must fit it; empty: anything
-  bool strict_schema = false;    // all of it; otherwise what of it can be enforced
   Sampling sampling = {};
   std::vector<Tool> tools = {};
   ToolChoice tool_choice = ToolChoice::kAuto;

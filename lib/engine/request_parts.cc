@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "engine/schema_check.h"
+#include "engine/schema_fit.h"
 
 namespace openpcc::engine {
 
@@ -142,8 +143,7 @@ void read_logit_bias(JsonFields& fields, Sampling& sampling) {
 }
 
 void set_schema(JsonFields& fields, std::string_view name, const json& schema, bool strict, Generation& generation) {
-  std::string text = schema.dump();
-  if (text.size() > kMaxSchemaBytes) {
+  if (schema.dump().size() > kMaxSchemaBytes) {
     fields.refuse(name, "has a schema of more than " + std::to_string(kMaxSchemaBytes) + " bytes");
     return;
   }
@@ -151,8 +151,12 @@ void set_schema(JsonFields& fields, std::string_view name, const json& schema, b
     fields.refuse(name, "has a schema that " + *fault);
     return;
   }
-  generation.json_schema = std::move(text);
-  generation.strict_schema = strict;
+  json fitting = schema;
+  if (const auto fault = fit_schema(fitting, strict)) {
+    fields.refuse(name, "has a schema that " + *fault);
+    return;
+  }
+  generation.json_schema = fitting.dump();
 }
 
 }  // namespace openpcc::engine

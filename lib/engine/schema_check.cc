@@ -288,6 +288,33 @@ void SchemaCheck::check_numbers(const Json& node) {
   if (low != nullptr && high != nullptr && low->get<double>() > high->get<double>()) {
     throw Fault{"has a 'maximum' below its 'minimum'"};
   }
+  check_integer(node);
+}
+
+void SchemaCheck::check_integer(const Json& node) {
+  const Json* type = member(node, "type");
+  const auto is_integer = [](const Json& name) { return name == "integer"; };
+  if (type == nullptr ||
+      !(is_integer(*type) || (type->is_array() && std::any_of(type->begin(), type->end(), is_integer)))) {
+    return;
+  }
+  // As the converter rounds them; where one side has none, schema_fit.h sets one.
+  const auto value = [&](const char* key) { return node[key].get<double>(); };
+  double low = 1 - kMostExact;
+  double high = kMostExact - 1;
+  if (node.contains("minimum")) {
+    low = std::ceil(value("minimum"));
+  } else if (node.contains("exclusiveMinimum")) {
+    low = std::floor(value("exclusiveMinimum")) + 1;
+  }
+  if (node.contains("maximum")) {
+    high = std::floor(value("maximum"));
+  } else if (node.contains("exclusiveMaximum")) {
+    high = std::ceil(value("exclusiveMaximum")) - 1;
+  }
+  if (low > high) {
+    throw Fault{"has bounds that no integer keeps"};
+  }
 }
 
 void SchemaCheck::check_strict(const Json& node) {

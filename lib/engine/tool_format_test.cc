@@ -8,9 +8,8 @@
 #include <filesystem>
 
 #include "engine/api.h"
-#include "engine/testing/model_files.h"
 #include "engine/testing/scripted.h"
-#include "llama.h"
+#include "engine/testing/vocabulary.h"
 
 namespace openpcc::engine {
 namespace {
@@ -20,16 +19,6 @@ using nlohmann::json;
 constexpr const char* kTools =
     R"("tools":[{"type":"function","function":{"name":"get_weather","description":"d","parameters":{"type":"object",
     "properties":{"city":{"type":"string"}},"required":["city"]}}}])";
-
-const llama_model* vocabulary() {
-  static llama_model* const model = [] {
-    llama_log_set([](ggml_log_level, const char*, void*) {}, nullptr);
-    llama_model_params params = llama_model_default_params();
-    params.vocab_only = true;
-    return llama_model_load_from_file(llama3_vocabulary().c_str(), params);
-  }();
-  return model;
-}
 
 // The model's part is played by a text, two bytes a token.
 class TextSource : public ScriptedSource {

@@ -4,6 +4,7 @@
 
 #include "engine/request_parts.h"
 #include "engine/schema_check.h"
+#include "engine/schema_fit.h"
 
 namespace openpcc::engine {
 
@@ -48,7 +49,7 @@ std::optional<Refusal> read_tool(const json& item, const std::string& name, Sche
   JsonFields inner(*function, name + "function.");
   tool.name = read_name(inner);
   tool.description = inner.text("description").value_or("");
-  const bool strict = inner.boolean("strict").value_or(false);
+  tool.strict = inner.boolean("strict").value_or(false);
   tool.parameters = R"({"type":"object","properties":{}})";
   if (const json* parameters = inner.value("parameters"); parameters != nullptr && !parameters->is_object()) {
     inner.refuse("parameters", "must be a JSON schema", "invalid_type");
@@ -56,8 +57,14 @@ std::optional<Refusal> read_tool(const json& item, const std::string& name, Sche
     tool.parameters = parameters->dump();
     if (tool.parameters.size() > kMaxSchemaBytes) {
       inner.refuse("parameters", "has more than " + std::to_string(kMaxSchemaBytes) + " bytes");
-    } else if (const auto fault = check.check(*parameters, strict)) {
+    } else if (const auto fault = check.check(*parameters, tool.strict)) {
       inner.refuse("parameters", *fault);
+    } else {
+      json fitting = *parameters;
+      if (const auto unfit = fit_schema(fitting, tool.strict)) {
+        inner.refuse("parameters", *unfit);
+      }
+      tool.enforced = fitting == *parameters ? "" : fitting.dump();
     }
   }
   fields.adopt(inner.finish());
