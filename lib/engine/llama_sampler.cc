@@ -62,7 +62,9 @@ std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, co
     return refused;
   }
   chain = choose_.get();
-  if (sampling.temperature <= 0) {
+  // Divided by less than this, logits leave the range of a float, and what is chosen is nonsense.
+  constexpr double kLeastTemperature = 1e-6;
+  if (sampling.temperature < kLeastTemperature) {
     llama_sampler_chain_add(chain, llama_sampler_init_greedy());
     return std::nullopt;
   }
