@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/schema_check.h"
 
 namespace openpcc::engine {
 namespace {
+
+using nlohmann::json;
 
 Accepted<ApiRequest> parse(Dialect dialect, std::string_view body) {
   return parse_request(dialect, as_bytes(body), 42);
@@ -351,6 +355,33 @@ TEST(DialectOf, KnowsTheFourPathsOnly) {
   EXPECT_EQ(dialect_of("/api/generate"), Dialect::kOllamaGenerate);
   EXPECT_FALSE(dialect_of("/v1/models"));
   EXPECT_FALSE(dialect_of("/v1/chat/completions/"));
+}
+
+// What a template or a parser would take long over counts, wherever it stands.
+TEST(ParseRequest, CountsTheArgumentsOfCallsLikeItsOwnText) {
+  const auto with_arguments = [](const std::vector<std::string>& all) {
+    json calls = json::array();
+    for (const std::string& arguments : all) {
+      calls.push_back({{"id", "c"}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", arguments}}}});
+    }
+    const json body = {{"model", "m"}, {"messages", {{{"role", "assistant"}, {"tool_calls", calls}}}}};
+    return parse(Dialect::kChat, body.dump());
+  };
+  const auto keys = [](size_t count) {
+    std::string text = "{";
+    for (size_t i = 0; i < count; ++i) text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":1";
+    return text + "}";
+  };
+  const auto nested = [](size_t depth) { return "{\"a\":" + std::string(depth, '[') + std::string(depth, ']') + "}"; };
+  EXPECT_TRUE(with_arguments({keys(9000), keys(9000), nested(kMaxJsonDepth - 1)}));
+  const auto expect_refused = [](const Accepted<ApiRequest>& got) {
+    ASSERT_FALSE(got);
+    EXPECT_TRUE(got.error().param.ends_with(".function.arguments")) << got.error().param;
+  };
+  expect_refused(with_arguments({keys(90'000)}));
+  expect_refused(with_arguments({keys(9000), keys(9000), keys(9000)}));
+  expect_refused(with_arguments({nested(kMaxJsonDepth)}));
+  expect_refused(with_arguments({nested(100'000)}));
 }
 
 }  // namespace

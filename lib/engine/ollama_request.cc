@@ -50,7 +50,7 @@ void read_ollama_options(JsonFields& fields, ApiRequest& request) {
 
 }  // namespace
 
-void read_ollama(JsonFields& fields, ApiRequest& request) {
+void read_ollama(JsonFields& fields, JsonBudget& budget, ApiRequest& request) {
   Generation& generation = request.generation;
   read_ollama_options(fields, request);
   request.stream = fields.boolean("stream").value_or(true);
@@ -71,7 +71,7 @@ void read_ollama(JsonFields& fields, ApiRequest& request) {
       fields.refuse("format", "is not supported together with tools", "unsupported_parameter");
     }
     if (const json* messages = fields.value("messages")) {
-      if (auto refused = read_messages(*messages, request.dialect, generation.messages)) {
+      if (auto refused = read_messages(*messages, request.dialect, budget, generation.messages)) {
         fields.adopt(std::move(refused));
       }
     }

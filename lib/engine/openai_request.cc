@@ -113,7 +113,7 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
   fields.ignore("user");  // names an account, nothing about the answer
 }
 
-void read_chat(JsonFields& fields, ApiRequest& request) {
+void read_chat(JsonFields& fields, JsonBudget& budget, ApiRequest& request) {
   read_openai_sampling(fields, request);
   read_response_format(fields, request.generation);
   for (const char* name : {"functions", "function_call", "prediction"}) {
@@ -130,7 +130,7 @@ void read_chat(JsonFields& fields, ApiRequest& request) {
   const json* messages = fields.value("messages");
   if (messages == nullptr || (messages->is_array() && messages->empty())) {
     fields.refuse("messages", "must have at least one message", "missing_required_parameter");
-  } else if (auto refused = read_messages(*messages, request.dialect, request.generation.messages)) {
+  } else if (auto refused = read_messages(*messages, request.dialect, budget, request.generation.messages)) {
     fields.adopt(std::move(refused));
   }
 }
@@ -151,9 +151,9 @@ void read_completion(JsonFields& fields, ApiRequest& request) {
 
 }  // namespace
 
-void read_openai(JsonFields& fields, ApiRequest& request) {
+void read_openai(JsonFields& fields, JsonBudget& budget, ApiRequest& request) {
   if (request.dialect == Dialect::kChat) {
-    read_chat(fields, request);
+    read_chat(fields, budget, request);
   } else {
     read_completion(fields, request);
   }

@@ -45,7 +45,8 @@ std::optional<std::string> content_of(JsonFields& fields) {
 
 }  // namespace
 
-std::optional<Refusal> read_messages(const json& messages, Dialect dialect, std::vector<Message>& out) {
+std::optional<Refusal> read_messages(const json& messages, Dialect dialect, JsonBudget& budget,
+                                     std::vector<Message>& out) {
   if (!messages.is_array()) {
     return refusal("'messages' must be an array", "messages", "invalid_type");
   }
@@ -68,7 +69,7 @@ std::optional<Refusal> read_messages(const json& messages, Dialect dialect, std:
       fields.refuse("role", "must be system, developer, user, assistant or tool");
     }
     message.content = content_of(fields).value_or("");
-    read_tool_calls(fields, dialect, name + ".", message);
+    read_tool_calls(fields, dialect, name + ".", budget, message);
     if (is_tool) {
       message.tool_call_id = fields.text("tool_call_id").value_or("");
       message.tool_name = is_ollama(dialect) ? fields.text("tool_name").value_or("") : "";

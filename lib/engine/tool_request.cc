@@ -110,10 +110,14 @@ void read_choice(JsonFields& fields, Generation& generation) {
 }
 
 // OpenAI writes the arguments as a text that is JSON, Ollama as an object.
-std::string read_arguments(JsonFields& function, bool ollama) {
+std::string read_arguments(JsonFields& function, bool ollama, JsonBudget& budget) {
   const json* arguments = function.value("arguments");
   if (arguments == nullptr || (!ollama && *arguments == "")) {
     return "{}";
+  }
+  if (arguments->is_string() && !budget.takes(arguments->get_ref<const std::string&>())) {
+    function.refuse("arguments", "is nested too deeply, or makes the request have too many keys");
+    return {};
   }
   const json parsed =
       arguments->is_string() ? json::parse(arguments->get_ref<const std::string&>(), nullptr, false) : *arguments;
@@ -159,7 +163,8 @@ void read_tools(JsonFields& fields, ApiRequest& request) {
   generation.parallel_tool_calls = fields.boolean("parallel_tool_calls").value_or(true);
 }
 
-void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& name, Message& message) {
+void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& name, JsonBudget& budget,
+                     Message& message) {
   const json* calls = fields.value("tool_calls");
   if (calls == nullptr || (calls->is_array() && calls->empty())) {
     return;
@@ -183,7 +188,7 @@ void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& nam
     ToolCall out;
     out.id = call.text("id").value_or("");
     out.name = read_name(function);
-    out.arguments = read_arguments(function, is_ollama(dialect));
+    out.arguments = read_arguments(function, is_ollama(dialect), budget);
     call.adopt(function.finish());
     if (auto refused = call.finish()) {
       fields.adopt(std::move(refused));
