@@ -125,10 +125,48 @@ std::unique_ptr<ToolFormat> ToolFormat::create(const llama_model* model, const s
     format->takes_tools_ = is("supports_tools");
     format->takes_calls_ = is("supports_tool_calls");
     format->several_calls_ = is("supports_parallel_tool_calls");
+    format->strict_when_auto_ = format->enforces_schemas(ToolChoice::kAuto);
+    format->strict_when_required_ = format->enforces_schemas(ToolChoice::kRequired);
     return format;
   } catch (const std::exception&) {
     return nullptr;
   }
+}
+
+// Some templates have no grammar where a call is optional, others write text as it is, of any length. So one schema is
+// tried: its limit must come up in the grammar.
+bool ToolFormat::enforces_schemas(ToolChoice choice) const {
+  if (!takes_tools_ || !takes_calls_) {
+    return false;
+  }
+  try {
+    common_chat_templates_inputs inputs;
+    inputs.messages.push_back(message_of({"user", "x"}));
+    inputs.tools.push_back({"f", "",
+                            R"({"type":"object","properties":{"a":{"type":"string","maxLength":7}},)"
+                            R"("required":["a"],"additionalProperties":false})"});
+    inputs.tool_choice = choice_of(choice);
+    return common_chat_templates_apply(templates_.get(), inputs).grammar.find("{0,7}") != std::string::npos;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+std::optional<Refusal> ToolFormat::refuse_strict(const Generation& generation) const {
+  const bool may_call = generation.tool_choice == ToolChoice::kAuto;
+  if (generation.tool_choice == ToolChoice::kNone || (may_call ? strict_when_auto_ : strict_when_required_)) {
+    return std::nullopt;
+  }
+  for (const Tool& tool : generation.tools) {
+    if (tool.strict) {
+      return Refusal{400,
+                     "'strict' of the tool '" + tool.name + "' cannot be enforced with this model" +
+                         (may_call && strict_when_required_ ? " unless 'tool_choice' is required" : "") +
+                         ": leave it out, and check the arguments",
+                     "tools[].function.strict", "unsupported_parameter"};
+    }
+  }
+  return std::nullopt;
 }
 
 Accepted<ToolPlan> ToolFormat::plan(const Generation& generation, std::time_t now) const {
@@ -141,6 +179,9 @@ Accepted<ToolPlan> ToolFormat::plan(const Generation& generation, std::time_t no
     return std::unexpected(
         Refusal{400, "tool calls are not supported by this model: its chat template has no place for them", "messages",
                 "unsupported_parameter"});
+  }
+  if (auto refused = refuse_strict(generation)) {
+    return std::unexpected(std::move(*refused));
   }
   try {
     common_chat_templates_inputs inputs;

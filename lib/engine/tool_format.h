@@ -7,6 +7,7 @@
 
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,10 +36,15 @@ class ToolFormat {
 
  private:
   ToolFormat() = default;
+  [[nodiscard]] bool enforces_schemas(ToolChoice choice) const;
+  [[nodiscard]] std::optional<Refusal> refuse_strict(const Generation& generation) const;
   common_chat_templates_ptr templates_;
   bool takes_tools_ = false;
   bool takes_calls_ = false;
   bool several_calls_ = false;
+  // Whether the grammar keeps arguments to all of their schema: where the model may call, and where it must.
+  bool strict_when_auto_ = false;
+  bool strict_when_required_ = false;
 };
 
 // Whether a request has to do with tools at all.

@@ -178,5 +178,75 @@ TEST(ToolFormat, ACallThatIsCutIsACallOrText) {
   }
 }
 
+// The status, and what of the request is at fault.
+std::pair<int, std::string> strictly(const std::string& chat_template, const json& choice, const json& parameters,
+                                     bool strict = true) {
+  const auto format = format_of(template_file(chat_template));
+  EXPECT_TRUE(format) << chat_template;
+  json body = {
+      {"model", "m"},
+      {"messages", {{{"role", "user"}, {"content", "hi"}}}},
+      {"tools",
+       {{{"type", "function"}, {"function", {{"name", "f"}, {"strict", strict}, {"parameters", parameters}}}}}},
+      {"tool_choice", choice}};
+  TextSource source(*format, "x");
+  CollectingSink sink;
+  const std::string asked = body.dump();
+  EXPECT_TRUE(answer(
+      {kChatCompletionsPath, as_bytes(asked)}, [&](std::string_view) { return &source; }, 0, system_environment(),
+      sink));
+  return {sink.status, sink.status == 200 ? "" : sink.json()["error"]["param"].get<std::string>()};
+}
+
+TEST(ToolFormat, StrictIsRefusedWhereNothingEnforcesIt) {
+  const json parameters = {{"type", "object"},
+                           {"properties", {{"city", {{"type", "string"}, {"maxLength", 3}}}}},
+                           {"required", {"city"}},
+                           {"additionalProperties", false}};
+  const json named = {{"type", "function"}, {"function", {{"name", "f"}}}};
+  const struct {
+    const char* chat_template;
+    bool when_auto;
+    bool when_required;
+  } rows[] = {
+      {"Qwen-Qwen2.5-7B-Instruct", true, true},
+      {"meta-llama-Llama-3.1-8B-Instruct", false, true},
+      {"meta-llama-Llama-3.2-3B-Instruct", false, true},
+      {"meta-llama-Llama-3.3-70B-Instruct", false, true},
+      {"GLM-4.6", false, false},
+      {"Qwen3-Coder", false, false},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.chat_template);
+    for (const auto& [choice, enforced] :
+         {std::pair(json("auto"), row.when_auto), std::pair(json("required"), row.when_required),
+          std::pair(named, row.when_required), std::pair(json("none"), true)}) {
+      const auto [status, param] = strictly(row.chat_template, choice, parameters);
+      EXPECT_EQ(status, enforced ? 200 : 400) << choice;
+      EXPECT_EQ(param, enforced ? "" : "tools[].function.strict") << choice;
+      EXPECT_EQ(strictly(row.chat_template, choice, parameters, false).first, 200) << choice;
+    }
+  }
+  // A pattern without a grammar is refused by name as for an answer's own schema.
+  const json digits = {{"type", "object"}, {"properties", {{"n", {{"type", "string"}, {"pattern", "^\\d+$"}}}}}};
+  EXPECT_EQ(strictly("Qwen-Qwen2.5-7B-Instruct", "auto", digits),
+            std::pair(400, std::string("tools[0].function.parameters")));
+}
+
+// What the model is told is what the request says; what its arguments are made to fit is what the converter can do.
+TEST(ToolFormat, ASchemaIsShownAsItIs) {
+  const auto format = format_of(template_file("Qwen-Qwen2.5-7B-Instruct"));
+  Generation generation;
+  generation.messages = {{"user", "hi"}};
+  generation.tools = {{"f", "", R"({"type":"object","properties":{"n":{"type":"integer","minimum":105}}})"}};
+  const auto plain = format->plan(generation, 0);
+  generation.tools[0].enforced =
+      R"({"type":"object","properties":{"n":{"type":"integer","minimum":105,"maximum":9007199254740991}}})";
+  const auto fitted = format->plan(generation, 0);
+  ASSERT_TRUE(plain && fitted);
+  EXPECT_EQ(plain->params.prompt, fitted->params.prompt);
+  EXPECT_NE(plain->params.grammar, fitted->params.grammar);
+}
+
 }  // namespace
 }  // namespace openpcc::engine
