@@ -46,7 +46,6 @@ class SchemaCheck {
   void check_numbers(const Json& node);
   void check_pair(const Json& node, const char* least, const char* most);
   void check_integer(const Json& node);
-  void check_strict(const Json& node);
   size_t alternatives(const Json& node);
   const Json* target_of(const Json& ref) const;
 
