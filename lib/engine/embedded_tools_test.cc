@@ -37,6 +37,15 @@ json body_of(const json& result) {
   return json::parse(result["body"].get<std::string>());
 }
 
+// What an assistant said before: a call, with these arguments.
+json call_before(const json& arguments = json::object()) {
+  return {{"role", "assistant"},
+          {"tool_calls",
+           {{{"id", "c"},
+             {"type", "function"},
+             {"function", {{"name", "get_weather"}, {"arguments", arguments.dump()}}}}}}};
+}
+
 void expect_weather_call(const json& call) {
   EXPECT_EQ(call["type"], "function");
   EXPECT_FALSE(call["id"].get<std::string>().empty());
@@ -111,6 +120,7 @@ TEST(Tools, AreRefusedWhereTheTemplateHasNoPlaceForThem) {
   EXPECT_EQ(got["status"], 400);
   EXPECT_EQ(body_of(got)["error"]["param"], "tools");
   json result = chat("x");
+  result["messages"].push_back(call_before());
   result["messages"].push_back({{"role", "tool"}, {"tool_call_id", "c"}, {"content", "y"}});
   EXPECT_EQ(ask(*engine, kChatCompletionsPath, result)["status"], 400);
 }
@@ -124,6 +134,7 @@ TEST(Tools, AreText) {
     return got["status"] == 200 ? got["usage"][0].get<int>() : -1;
   };
   json result = chat("x", {{"tools", {weather_tool()}}, {"max_tokens", 1}});
+  result["messages"].push_back(call_before());
   result["messages"].push_back({{"role", "tool"}, {"tool_call_id", "c"}, {"content", "fine"}});
   const int plain = tokens(result);
   ASSERT_GT(plain, 0);
@@ -135,11 +146,7 @@ TEST(Tools, AreText) {
   named["function"]["parameters"]["properties"][evil] = json::object();
   EXPECT_EQ(tokens(chat("x", {{"tools", {named}}, {"max_tokens", 1}})), -1);
   json called = chat("x", {{"tools", {weather_tool()}}, {"max_tokens", 1}});
-  called["messages"].push_back({{"role", "assistant"},
-                                {"tool_calls",
-                                 {{{"id", "c"},
-                                   {"type", "function"},
-                                   {"function", {{"name", "f"}, {"arguments", json{{"a", evil}}.dump()}}}}}}});
+  called["messages"].push_back(call_before({{"a", evil}}));
   EXPECT_EQ(tokens(called), -1);
 }
 

@@ -94,7 +94,7 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
   if (const int64_t most = newer != 0 ? newer : older; most != 0) {
     request.max_tokens = static_cast<uint64_t>(most);
   }
-  if (const auto n = fields.integer("n", 0, INT32_MAX); n && *n > 1) {
+  if (const auto n = fields.integer("n", 1, INT32_MAX); n && *n > 1) {
     fields.refuse("n", "above 1 is not supported by this node", "unsupported_parameter");
   }
   request.stream = fields.boolean("stream").value_or(false);
@@ -116,9 +116,9 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
 void read_chat(JsonFields& fields, JsonBudget& budget, ApiRequest& request) {
   read_openai_sampling(fields, request);
   read_response_format(fields, request.generation);
-  for (const char* name : {"functions", "function_call", "prediction"}) {
-    fields.unsupported(name);
-  }
+  fields.unsupported("functions");
+  fields.unsupported("function_call", "none");
+  fields.unsupported("prediction");
   read_tools(fields, request);
   if (!request.generation.tools.empty() && !request.generation.json_schema.empty()) {
     fields.refuse("response_format", "is not supported together with tools", "unsupported_parameter");

@@ -93,13 +93,15 @@ void read_named_choice(JsonFields& fields, const json& choice, Generation& gener
 
 void read_choice(JsonFields& fields, Generation& generation) {
   const json* choice = fields.value("tool_choice");
-  if (choice == nullptr || *choice == "auto") {
+  if (choice == nullptr) {
     return;
   }
-  if (*choice == "none") {
-    generation.tool_choice = ToolChoice::kNone;
-  } else if (generation.tools.empty()) {
+  if (generation.tools.empty()) {
     fields.refuse("tool_choice", "needs tools to choose from");
+  } else if (*choice == "auto") {
+    generation.tool_choice = ToolChoice::kAuto;
+  } else if (*choice == "none") {
+    generation.tool_choice = ToolChoice::kNone;
   } else if (*choice == "required") {
     generation.tool_choice = ToolChoice::kRequired;
   } else if (choice->is_object()) {
