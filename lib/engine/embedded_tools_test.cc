@@ -150,6 +150,26 @@ TEST(Tools, AreText) {
   EXPECT_EQ(tokens(called), -1);
 }
 
+// What the model is told is what the request says; what its arguments are made to fit is what the converter can do.
+TEST(Tools, AreShownAsTheyAre) {
+  const auto engine = loaded_with(demo_model(), "Qwen-Qwen2.5-7B-Instruct");
+  const auto asked = [](const json& days) {
+    json tool = weather_tool();
+    tool["function"]["parameters"]["properties"] = {{"days", days}};
+    tool["function"]["parameters"]["required"] = {"days"};
+    return chat("How is the weather?", {{"tools", {tool}}, {"tool_choice", "required"}, {"max_tokens", 60}});
+  };
+  const json one = ask(*engine, kChatCompletionsPath, asked({{"type", "integer"}, {"minimum", 105}}));
+  const json two =
+      ask(*engine, kChatCompletionsPath, asked({{"type", "integer"}, {"minimum", 105}, {"maximum", 9007199254740991}}));
+  ASSERT_EQ(one["status"], 200) << one;
+  EXPECT_LT(one["usage"][0], two["usage"][0]) << "the limit that was added is not shown";
+  const json message = body_of(one)["choices"][0]["message"];
+  ASSERT_TRUE(message.contains("tool_calls")) << message;
+  const json arguments = json::parse(message["tool_calls"][0]["function"]["arguments"].get<std::string>());
+  EXPECT_GE(arguments["days"].get<int64_t>(), 105);
+}
+
 TEST(Tools, HaveOllamasForm) {
   const auto engine = loaded_with(demo_model(), "Qwen-Qwen2.5-7B-Instruct");
   const json got = ask(

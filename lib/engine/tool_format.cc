@@ -113,6 +113,16 @@ bool has_tools(const Generation& generation) {
                      [](const Message& message) { return message.role == "tool" || !message.tool_calls.empty(); });
 }
 
+std::vector<Tool> tools_as_enforced(const std::vector<Tool>& tools) {
+  std::vector<Tool> out = tools;
+  for (Tool& tool : out) {
+    if (!tool.enforced.empty()) {
+      tool.parameters = tool.enforced;
+    }
+  }
+  return out;
+}
+
 std::unique_ptr<ToolFormat> ToolFormat::create(const llama_model* model, const std::string& chat_template) {
   try {
     std::unique_ptr<ToolFormat> format(new ToolFormat);
@@ -188,25 +198,14 @@ Accepted<ToolPlan> ToolFormat::plan(const Generation& generation, std::time_t no
     for (const Message& message : generation.messages) {
       inputs.messages.push_back(message_of(message));
     }
-    bool as_shown = true;  // what the model reads is what its answer is made to fit
-    for (const Tool& tool : generation.tools) {
+    for (const Tool& tool : tools_as_enforced(generation.tools)) {
       inputs.tools.push_back({tool.name, tool.description, tool.parameters});
-      as_shown = as_shown && tool.enforced.empty();
     }
     inputs.tool_choice = choice_of(generation.tool_choice);
     inputs.parallel_tool_calls = generation.parallel_tool_calls && several_calls_;
     inputs.now = std::chrono::system_clock::from_time_t(now);
     ToolPlan plan;
     plan.params = common_chat_templates_apply(templates_.get(), inputs);
-    if (!as_shown) {
-      std::string prompt = std::move(plan.params.prompt);
-      for (size_t i = 0; i < generation.tools.size(); ++i) {
-        const Tool& tool = generation.tools[i];
-        inputs.tools[i].parameters = tool.enforced.empty() ? tool.parameters : tool.enforced;
-      }
-      plan.params = common_chat_templates_apply(templates_.get(), inputs);
-      plan.params.prompt = std::move(prompt);
-    }
     if (generation.tool_choice == ToolChoice::kRequired) {
       remove_text_before_call(plan.params.grammar);
     }

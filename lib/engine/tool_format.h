@@ -21,7 +21,7 @@ namespace openpcc::engine {
 
 // For one request.
 struct ToolPlan {
-  common_chat_params params;         // grammar, triggers, prompt
+  common_chat_params params;         // grammar, triggers, and the prompt with tools_as_enforced()
   common_chat_parser_params parser;  // of the answer
   std::string own_words = {};        // with which the template begins each answer, and the parser its content
 };
@@ -49,6 +49,10 @@ class ToolFormat {
 
 // Whether a request has to do with tools at all.
 [[nodiscard]] bool has_tools(const Generation& generation);
+
+// With the schemas that `common` may see: others it cannot make into a grammar, and says so with their text on standard
+// error. The model is told what the request says.
+[[nodiscard]] std::vector<Tool> tools_as_enforced(const std::vector<Tool>& tools);
 
 // Of an answer, as far as it has come. A whole one that cannot be read is content, all of it: calls are only those
 // whose arguments are complete, and text is never lost.

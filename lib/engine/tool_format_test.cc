@@ -233,19 +233,12 @@ TEST(ToolFormat, StrictIsRefusedWhereNothingEnforcesIt) {
             std::pair(400, std::string("tools[0].function.parameters")));
 }
 
-// What the model is told is what the request says; what its arguments are made to fit is what the converter can do.
-TEST(ToolFormat, ASchemaIsShownAsItIs) {
-  const auto format = format_of(template_file("Qwen-Qwen2.5-7B-Instruct"));
-  Generation generation;
-  generation.messages = {{"user", "hi"}};
-  generation.tools = {{"f", "", R"({"type":"object","properties":{"n":{"type":"integer","minimum":105}}})"}};
-  const auto plain = format->plan(generation, 0);
-  generation.tools[0].enforced =
-      R"({"type":"object","properties":{"n":{"type":"integer","minimum":105,"maximum":9007199254740991}}})";
-  const auto fitted = format->plan(generation, 0);
-  ASSERT_TRUE(plain && fitted);
-  EXPECT_EQ(plain->params.prompt, fitted->params.prompt);
-  EXPECT_NE(plain->params.grammar, fitted->params.grammar);
+// What the converter cannot do it says on standard error, with the text of the request.
+TEST(ToolFormat, NothingOfASchemaIsLogged) {
+  const json secret = {{"type", "object"}, {"properties", {{"n", {{"type", "string"}, {"pattern", "^secret\\d+$"}}}}}};
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(strictly("Qwen-Qwen2.5-7B-Instruct", "auto", secret, false).first, 200);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 }  // namespace
