@@ -105,6 +105,17 @@ bool reads_to_its_end(const ToolPlan& plan, const std::string& answer) {
   }
 }
 
+// The text of an answer that was read in part only. What a reader of the stream has seen stays: where the parser took
+// the template's marks out of it, the rest is what stands behind it.
+std::string unread(const std::string& answer, const std::string& content) {
+  if (answer.starts_with(content)) {
+    return answer;
+  }
+  const size_t length = std::min<size_t>(content.size(), 64);
+  const size_t at = answer.rfind(content.substr(content.size() - length));
+  return at == std::string::npos ? answer : content + answer.substr(at + length);
+}
+
 }  // namespace
 
 bool has_tools(const Generation& generation) {
@@ -237,8 +248,9 @@ AnswerParts read_answer(const ToolPlan& plan, std::string_view text, bool whole)
   }
   const size_t begun = parts->tool_calls.size();
   std::erase_if(parts->tool_calls, [](const ToolCall& call) { return !is_complete(call); });
-  const bool all_said = readable && parts->tool_calls.size() == begun && reads_to_its_end(plan, answer);
-  return parts->tool_calls.empty() && !all_said ? AnswerParts{answer, {}} : std::move(*parts);
+  const bool all_said =
+      readable && parts->tool_calls.size() == begun && !parts->content.empty() && reads_to_its_end(plan, answer);
+  return parts->tool_calls.empty() && !all_said ? AnswerParts{unread(answer, parts->content), {}} : std::move(*parts);
 }
 
 }  // namespace openpcc::engine

@@ -178,6 +178,81 @@ TEST(ToolFormat, ACallThatIsCutIsACallOrText) {
   }
 }
 
+// How the template itself writes a call after an answer's beginning, and what ends the answer behind it.
+std::string call_as_written(const std::string& chat_template, const std::string& content) {
+  try {
+    const auto templates = common_chat_templates_init(vocabulary(), chat_template);
+    common_chat_templates_inputs inputs;
+    inputs.messages.resize(2);
+    inputs.messages[0].role = "user";
+    inputs.messages[0].content = "hi";
+    inputs.messages[1].role = "assistant";
+    inputs.messages[1].content = content;
+    inputs.messages[1].tool_calls = {{.name = "get_weather", .arguments = R"({"city":"Paris"})", .id = "abcdefghi"}};
+    inputs.tools = {
+        {"get_weather", "d", R"({"type":"object","properties":{"city":{"type":"string"}},"required":["city"]})"}};
+    inputs.add_generation_prompt = false;
+    const std::string with_answer = common_chat_templates_apply(templates.get(), inputs).prompt;
+    inputs.messages.pop_back();
+    inputs.add_generation_prompt = true;
+    const std::string prompt = common_chat_templates_apply(templates.get(), inputs).prompt;
+    return with_answer.starts_with(prompt) ? with_answer.substr(prompt.size()) : "";
+  } catch (const std::exception&) {
+    return "";
+  }
+}
+
+// As soon as the parser finds the call: behind it are the template's own ends of an answer.
+Read read_call(const ToolFormat& format, std::string& text) {
+  for (int ends = 0; ends < 4; ++ends) {
+    Read got = read(format, text, false);
+    if (got.calls.size() == 1) {
+      return got;
+    }
+    const size_t end = text.find_last_of("<[");
+    if (end == std::string::npos) {
+      break;
+    }
+    text.resize(end);
+  }
+  return {};
+}
+
+// Also cut: then there is the call, or text, and never a stream that has to be broken off.
+TEST(ToolFormat, CallsStreamAsTheyAreReadWhole) {
+  size_t read_templates = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(template_file("x").parent_path())) {
+    const auto format = format_of(entry.path());
+    if (!format || read(*format, "x", false).status != 200) {
+      continue;
+    }
+    for (const char* content : {"", "Let me look."}) {
+      std::string text = call_as_written(read_file(entry.path()), content);
+      const Read whole = read_call(*format, text);
+      if (whole.calls.empty()) {
+        continue;  // the template writes calls of the past otherwise than it reads them
+      }
+      ++read_templates;
+      SCOPED_TRACE(entry.path().filename().string() + ": " + text);
+      EXPECT_EQ(whole.finish, "tool_calls");
+      const Read streamed = read(*format, text, true);
+      EXPECT_FALSE(streamed.broken);
+      ASSERT_EQ(streamed.calls.size(), 1U);
+      EXPECT_EQ(streamed.calls[0]["function"]["name"], "get_weather");
+      EXPECT_EQ(json::parse(streamed.calls[0]["function"]["arguments"].get<std::string>()), json({{"city", "Paris"}}));
+      EXPECT_EQ(streamed.content.substr(0, whole.content.size()), whole.content);
+      EXPECT_EQ(streamed.content.find_first_not_of(" \n", whole.content.size()), std::string::npos);
+      for (size_t tokens = 1; 2 * tokens < text.size(); tokens += 1 + text.size() / 12) {
+        const Read cut = read(*format, text, true, {{"max_tokens", tokens}});
+        EXPECT_FALSE(cut.broken) << "cut after " << text.substr(0, 2 * tokens);
+        EXPECT_EQ(cut.finish, "length");
+        EXPECT_FALSE(cut.content.empty() && cut.calls.empty()) << "cut after " << text.substr(0, 2 * tokens);
+      }
+    }
+  }
+  EXPECT_GT(read_templates, 50U);
+}
+
 // The status, and what of the request is at fault.
 std::pair<int, std::string> strictly(const std::string& chat_template, const json& choice, const json& parameters,
                                      bool strict = true) {
