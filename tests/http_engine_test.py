@@ -13,9 +13,10 @@ WORDS = ["private ", "answers ", "stream ", "well"]
 
 
 class Server(EngineServer):
-    """Says WORDS to everything; `cut` makes it drop the connection in mid-answer."""
+    """Says WORDS to everything; `cut` makes it drop the connection in mid-answer, `end_early` end the body well there."""
 
     cut = False
+    end_early = False
     seen: list[tuple[str, dict, dict]] = []
 
     def do_POST(self):
@@ -33,6 +34,9 @@ class Server(EngineServer):
         for number, event in enumerate(events):
             if Server.cut and number == 2:
                 self.close_connection = True
+                return
+            if Server.end_early and number == 2:
+                self.wfile.write(b"0\r\n\r\n")
                 return
             self.send_event(event)
         self.end_stream()
@@ -75,6 +79,14 @@ class FreshChildrenTest(HttpEngineTest):
     """Children that are executed anew make their one connection themselves."""
 
     settings = "fresh_children: true\n"
+
+    def test_a_stream_that_ends_without_saying_so_is_never_whole(self):
+        Server.end_early = True
+        try:
+            self.assert_exit(self.pcc("ask", "hello"), ALTERED)
+        finally:
+            Server.end_early = False
+        self.assert_serves()
 
 
 if __name__ == "__main__":

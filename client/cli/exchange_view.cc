@@ -46,6 +46,27 @@ const NodeReport* find_node(const std::vector<NodeReport>& nodes, const std::str
   return it == nodes.end() ? nullptr : &*it;
 }
 
+// Of an answer that opened whole, and whose engine did not get to its end.
+std::optional<ClientError> error_of(const AnswerReader& answer) {
+  const auto error = [](Failure kind, const char* code, std::string message) {
+    return ClientError{kind, code, std::move(message), 200, {}};
+  };
+  switch (answer.fault()) {
+    case AnswerFault::kNone:
+      break;
+    case AnswerFault::kError:
+      return error(Failure::kRequest, "node.failed",
+                   "the node's engine failed" +
+                       (answer.fault_message().empty() ? std::string() : ": " + answer.fault_message()));
+    case AnswerFault::kCut:
+      return error(Failure::kBroken, "client.answer_cut",
+                   "the answer was cut off: the node's engine stopped in the middle of it");
+    case AnswerFault::kEndlessLine:
+      return error(Failure::kBroken, "client.answer_malformed", "the answer has an event of more than one mebibyte");
+  }
+  return std::nullopt;
+}
+
 std::string join(const std::vector<std::string>& list) {
   std::string text;
   for (const auto& item : list) text += (text.empty() ? "" : ", ") + item;
@@ -125,18 +146,23 @@ int ExchangeView::show_refusal() {
   return kFailed;
 }
 
-int ExchangeView::conclude(const ClientResult<Summary>& result, const DevAttestation& dev) {
-  if (!result) {
-    const ClientError& error = result.error();
-    if (shown_ && !ends_line_) out().write("\n");
-    if (options_.silent) out().line(dump(to_json(error)));
-    if (error.kind == Failure::kBroken) {
-      err().line(shown_ ? "pcc: the text above is incomplete and must not be relied on" : "pcc: there is no answer");
-    }
-    return show_error(error, dev);
+int ExchangeView::show_failed(const ClientError& error, const DevAttestation& dev) {
+  if (shown_ && !ends_line_) out().write("\n");
+  if (options_.silent) out().line(dump(to_json(error)));
+  if (shown_ || error.kind == Failure::kBroken) {
+    err().line(shown_ ? "pcc: the text above is incomplete and must not be relied on" : "pcc: there is no answer");
   }
+  return show_error(error, dev);
+}
+
+int ExchangeView::conclude(const ClientResult<Summary>& result, const DevAttestation& dev) {
+  if (!result) return show_failed(result.error(), dev);
   if (!answer_) return show_refusal();
   const std::string rest = answer_->finish();
+  if (const auto error = error_of(*answer_)) {
+    if (options_.stream && !options_.silent) show(rest);
+    return show_failed(*error, dev);
+  }
   if (!rest.empty() && !first_) first_ = last_ = Clock::now();
   if (options_.silent) {
     out().line(dump(json(*result)));

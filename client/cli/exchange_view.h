@@ -35,6 +35,7 @@ class ExchangeView final : public ResponseEvents {
   using Clock = std::chrono::steady_clock;
   void show(const std::string& text);
   int show_refusal();
+  int show_failed(const ClientError& error, const DevAttestation& dev);
   void show_times() const;
   [[nodiscard]] std::optional<double> tokens_per_second() const;
 

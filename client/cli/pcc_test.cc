@@ -179,6 +179,31 @@ TEST_F(PccTest, ACutOrAlteredAnswerIsFourAndNeverLooksWhole) {
   EXPECT_EQ(done.out, "");
 }
 
+TEST_F(PccTest, AnAnswerThatTheEngineDidNotEndIsFourOrOne) {
+  const std::string begun = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Half an\"}}]}\n\n";
+  const struct {
+    std::string rest;
+    int code;
+    const char* json_code;
+  } rows[] = {
+      {"", 4, "client.answer_cut"},
+      {"data: {\"error\":{\"message\":\"out of memory\"}}\n\n", 1, "node.failed"},
+      {"data: {\"choices\":\"" + std::string(3 << 20, 'x') + "\"}\n\n", 4, "client.answer_malformed"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.json_code);
+    router_.answer = {200, "text/event-stream", {begun, row.rest}, true};
+    auto done = pcc_.run({"ask", "x"});
+    EXPECT_EQ(done.code, row.code);
+    EXPECT_EQ(done.out, "Half an\n");
+    EXPECT_NE(done.err.find("the text above is incomplete"), std::string::npos) << done.err;
+    EXPECT_EQ(done.err.find("out of memory") != std::string::npos, row.code == 1) << done.err;
+    done = pcc_.run({"ask", "x", "--json"});
+    EXPECT_EQ(done.code, row.code);
+    EXPECT_EQ(nlohmann::json::parse(done.out)["error"]["code"], row.json_code);
+  }
+}
+
 TEST_F(PccTest, AnUnknownShapeIsShownAsItCame) {
   router_.answer = {200, "application/json", {R"({"candidates":[)", "1]}"}, true};
   EXPECT_EQ(pcc_.run({"ask", "x"}).out, R"({"candidates":[1]})");

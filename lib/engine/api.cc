@@ -39,7 +39,7 @@ struct Loop {
   bool with_tools = false;  // the text is read for tool calls before it is written
   std::string raw = {};     // all of it
   size_t read_next = 0;     // how long it must be to be read again
-  size_t content_written = 0;
+  std::string content_written = {};
 
   // Reading starts at the beginning each time, so it waits until there is a share of new text.
   Result<std::vector<ToolCall>> write_parts(bool whole) {
@@ -48,19 +48,30 @@ struct Loop {
     }
     read_next = raw.size() + raw.size() / 16;
     AnswerParts parts = source.parts_of(raw, whole);
-    if (parts.content.size() > content_written) {
-      std::string fresh;
-      utf8_content.feed(std::string_view(parts.content).substr(content_written), fresh);
-      content_written = parts.content.size();
-      if (!fresh.empty()) {
-        OPENPCC_TRY_STATUS(writer.text(fresh, {}));
-      }
+    if (parts.content.starts_with(content_written)) {
+      OPENPCC_TRY_STATUS(write_content(parts.content));
+    } else if (whole && !is_all_but_blanks(parts.content)) {
+      // What was streamed turns out to be no part of the answer: the reader must not take the two together for it.
+      return fail(kBroken, "the model's answer is not what the part of it that was sent says");
     }
     // Some templates' grammars let calls follow each other all the same.
     if (!request.generation.parallel_tool_calls && parts.tool_calls.size() > 1) {
       parts.tool_calls.resize(1);
     }
     return std::move(parts.tool_calls);
+  }
+
+  Status write_content(const std::string& content) {
+    std::string fresh;
+    utf8_content.feed(std::string_view(content).substr(content_written.size()), fresh);
+    content_written = content;
+    return fresh.empty() ? Status() : writer.text(fresh, {});
+  }
+
+  // Parsers drop blanks before a call that they took for text at first.
+  [[nodiscard]] bool is_all_but_blanks(const std::string& content) const {
+    return content_written.starts_with(content) &&
+           content_written.find_first_not_of(" \t\r\n", content.size()) == std::string::npos;
   }
 
   Status write(std::string_view text) {
@@ -120,7 +131,8 @@ struct Loop {
       OPENPCC_TRY(const std::vector<ToolCall> calls, write_parts(true));
       if (!calls.empty()) {
         OPENPCC_TRY_STATUS(writer.tool_calls(calls));
-        reason = reason == Finish::kStop ? Finish::kToolCalls : reason;
+        // Not where a stop string or the limit cut the answer: there might have been more calls.
+        reason = reason == Finish::kStop && !stopped ? Finish::kToolCalls : reason;
       }
     }
     const int64_t end = environment.monotonic_nanoseconds();

@@ -10,11 +10,8 @@ namespace openpcc::engine {
 
 using json = nlohmann::ordered_json;  // the order of a schema's properties is that of the answer's
 
-namespace {
-
-bool too_complex(std::string_view text) {
+bool JsonBudget::takes(std::string_view text) {
   size_t depth = 0;
-  size_t keys = 0;
   bool in_string = false;
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
@@ -28,18 +25,16 @@ bool too_complex(std::string_view text) {
       in_string = true;
     } else if (c == '{' || c == '[') {
       if (++depth > kMaxJsonDepth) {
-        return true;
+        return false;
       }
     } else if ((c == '}' || c == ']') && depth > 0) {
       --depth;
-    } else if (c == ':' && ++keys > kMaxJsonKeys) {
-      return true;
+    } else if (c == ':' && ++keys_ > kMaxJsonKeys) {
+      return false;
     }
   }
-  return false;
+  return true;
 }
-
-}  // namespace
 
 std::optional<Dialect> dialect_of(std::string_view path) {
   if (path == kChatCompletionsPath) {
@@ -61,7 +56,8 @@ Accepted<ApiRequest> parse_request(Dialect dialect, ByteView body, uint32_t seed
   if (body.size() > kMaxBodyBytes) {
     return std::unexpected(Refusal{400, "the request body is too large"});
   }
-  if (too_complex(as_text(body))) {
+  JsonBudget budget;
+  if (!budget.takes(as_text(body))) {
     return std::unexpected(Refusal{400, "the request body is nested too deeply, or has too many keys"});
   }
   const json parsed = json::parse(body.begin(), body.end(), nullptr, false);
@@ -74,9 +70,9 @@ Accepted<ApiRequest> parse_request(Dialect dialect, ByteView body, uint32_t seed
   JsonFields fields(parsed);
   request.model = fields.text("model").value_or("");
   if (is_ollama(dialect)) {
-    read_ollama(fields, request);
+    read_ollama(fields, budget, request);
   } else {
-    read_openai(fields, request);
+    read_openai(fields, budget, request);
   }
   if (auto refused = fields.finish()) {
     return std::unexpected(std::move(*refused));

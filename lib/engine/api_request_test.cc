@@ -2,10 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "engine/schema_check.h"
 
 namespace openpcc::engine {
 namespace {
+
+using nlohmann::json;
 
 Accepted<ApiRequest> parse(Dialect dialect, std::string_view body) {
   return parse_request(dialect, as_bytes(body), 42);
@@ -22,7 +26,7 @@ TEST(ParseRequest, TakesAChatRequestWithEverything) {
     {"role":"user","content":[{"type":"text","text":"one"},{"type":"text","text":"two"}]},{"role":"assistant","content":null}],
     "temperature":0.5,"top_p":0.9,"top_k":7,"min_p":0.05,"seed":-7,"max_tokens":5,"max_completion_tokens":9,"stop":["a","b"],"stream":true,
     "stream_options":{"include_usage":true},"frequency_penalty":0.25,"presence_penalty":-1,"repetition_penalty":1.1,
-    "ignore_eos":true,"logit_bias":{"5":-100},"n":1,"user":"u","metadata":{"k":"v"},"tools":[],"tool_choice":"auto",
+    "ignore_eos":true,"logit_bias":{"5":-100},"n":1,"user":"u","metadata":{"k":"v"},"tools":[],
     "response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object"}}}})");
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(got->model, "m");
@@ -142,8 +146,6 @@ TEST(ParseRequest, KeepsASchemaInItsOrder) {
       parse(Dialect::kChat, json_schema(R"({"type":"object","properties":{"z":{},"a":{}}},"strict":true)"));
   ASSERT_TRUE(got) << got.error().message;
   EXPECT_EQ(got->generation.json_schema, R"({"type":"object","properties":{"z":{},"a":{}}})");
-  EXPECT_TRUE(got->generation.strict_schema);
-  EXPECT_FALSE(parse(Dialect::kChat, json_schema(R"({"not":{}})"))->generation.strict_schema);
   EXPECT_EQ(
       parse(Dialect::kOllamaChat, R"({"model":"m","messages":[],"format":{"z":1,"a":2}})")->generation.json_schema,
       R"({"z":1,"a":2})");
@@ -218,6 +220,17 @@ TEST(ParseRequest, RefusesEachFaultByName) {
       {Dialect::kChat, chat("\"logit_bias\":{" + biases(kMaxLogitBiases + 1) + "}"), "logit_bias"},
       {Dialect::kChat, chat(R"("ignore_eos":1)"), "ignore_eos"},
       {Dialect::kChat, chat(R"("n":-1)"), "n"},
+      {Dialect::kChat, chat(R"("n":0)"), "n"},
+      {Dialect::kChat, chat(R"("prediction":"none")"), "prediction"},
+      {Dialect::kCompletion, R"({"model":"m","prompt":"x","suffix":"none"})", "suffix"},
+      {Dialect::kOllamaGenerate, R"({"model":"m","prompt":"x","template":"none"})", "template"},
+      {Dialect::kChat, chat(R"("tool_choice":"auto")"), "tool_choice"},
+      {Dialect::kChat, chat(R"("tools":[],"tool_choice":"none")"), "tool_choice"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"user"}]})", "messages[0].content"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"system","content":null}]})", "messages[0].content"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"user","content":"x","name":"none"}]})", "messages[0].name"},
+      {Dialect::kChat, R"({"model":"m","messages":[{"role":"tool","tool_call_id":"c","content":"x"}]})",
+       "messages[0].tool_call_id"},
       {Dialect::kChat, chat(R"("max_completion_tokens":"5")"), "max_completion_tokens"},
       {Dialect::kCompletion, R"({"model":"m","prompt":"x","logprobs":6})", "logprobs"},
       {Dialect::kCompletion, R"({"model":"m","prompt":"x","logprobs":true})", "logprobs"},
@@ -353,6 +366,46 @@ TEST(DialectOf, KnowsTheFourPathsOnly) {
   EXPECT_EQ(dialect_of("/api/generate"), Dialect::kOllamaGenerate);
   EXPECT_FALSE(dialect_of("/v1/models"));
   EXPECT_FALSE(dialect_of("/v1/chat/completions/"));
+}
+
+TEST(ParseRequest, TakesOllamasWordsForNoLimitAndAnySeed) {
+  const auto with = [](const std::string& options) {
+    return parse(Dialect::kOllamaGenerate, R"({"model":"m","prompt":"x","options":{)" + options + "}}");
+  };
+  EXPECT_FALSE(with(R"("num_predict":0)")->max_tokens);
+  EXPECT_FALSE(with(R"("num_predict":-1)")->max_tokens);
+  EXPECT_EQ(with(R"("num_predict":1)")->max_tokens, 1U);
+  EXPECT_EQ(with(R"("seed":-1)")->generation.sampling.seed, 42U) << "the one that the caller drew";
+  EXPECT_NE(with(R"("seed":-2)")->generation.sampling.seed, 42U);
+  EXPECT_TRUE(parse(Dialect::kOllamaChat, R"({"model":"m","messages":[{"role":"user"}]})"));
+  EXPECT_TRUE(parse(Dialect::kChat, chat(R"("function_call":"none")")));
+}
+
+// What a template or a parser would take long over counts, wherever it stands.
+TEST(ParseRequest, CountsTheArgumentsOfCallsLikeItsOwnText) {
+  const auto with_arguments = [](const std::vector<std::string>& all) {
+    json calls = json::array();
+    for (const std::string& arguments : all) {
+      calls.push_back({{"id", "c"}, {"type", "function"}, {"function", {{"name", "f"}, {"arguments", arguments}}}});
+    }
+    const json body = {{"model", "m"}, {"messages", {{{"role", "assistant"}, {"tool_calls", calls}}}}};
+    return parse(Dialect::kChat, body.dump());
+  };
+  const auto keys = [](size_t count) {
+    std::string text = "{";
+    for (size_t i = 0; i < count; ++i) text += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":1";
+    return text + "}";
+  };
+  const auto nested = [](size_t depth) { return "{\"a\":" + std::string(depth, '[') + std::string(depth, ']') + "}"; };
+  EXPECT_TRUE(with_arguments({keys(9000), keys(9000), nested(kMaxJsonDepth - 1)}));
+  const auto expect_refused = [](const Accepted<ApiRequest>& got) {
+    ASSERT_FALSE(got);
+    EXPECT_TRUE(got.error().param.ends_with(".function.arguments")) << got.error().param;
+  };
+  expect_refused(with_arguments({keys(90'000)}));
+  expect_refused(with_arguments({keys(9000), keys(9000), keys(9000)}));
+  expect_refused(with_arguments({nested(kMaxJsonDepth)}));
+  expect_refused(with_arguments({nested(100'000)}));
 }
 
 }  // namespace

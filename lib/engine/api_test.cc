@@ -265,6 +265,50 @@ TEST(Answer, CallsOneToolWhereOneIsAllowed) {
   EXPECT_EQ(sink.json()["choices"][0]["message"]["tool_calls"][0]["function"]["name"], "f");
 }
 
+TEST(Answer, ThatWasCutDoesNotSayThatItEndedWithItsCalls) {
+  ScriptedSource source({"call f {}\n", "call g {}\n", "END"});
+  CollectingSink stopped;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"stop":"END")"), stopped));
+  EXPECT_EQ(stopped.json()["choices"][0]["message"]["tool_calls"].size(), 2U);
+  EXPECT_EQ(stopped.json()["choices"][0]["finish_reason"], "stop");
+  CollectingSink limited;
+  ASSERT_TRUE(ask(source, kChatCompletionsPath, chat_body(std::string(kOneTool) + R"(,"max_tokens":2)"), limited));
+  EXPECT_EQ(limited.json()["choices"][0]["finish_reason"], "length");
+}
+
+// A source that reads an answer anew and finds something else than before.
+class FickleSource : public ScriptedSource {
+ public:
+  FickleSource(std::string first, AnswerParts last)
+      : ScriptedSource({"a", "b"}), first_(std::move(first)), last_(std::move(last)) {}
+  AnswerParts parts_of(std::string_view, bool whole) const override { return whole ? last_ : AnswerParts{first_, {}}; }
+
+ private:
+  std::string first_;
+  AnswerParts last_;
+};
+
+TEST(Answer, IsBrokenWhereWhatWasStreamedIsNoPartOfIt) {
+  const std::string streamed = chat_body(std::string(kOneTool) + R"(,"stream":true)");
+  for (const auto& [first, last] : {std::pair("some", "other"), std::pair("some", "so"), std::pair("some", "")}) {
+    FickleSource source(first, {last, {}});
+    CollectingSink sink;
+    const auto usage = ask(source, kChatCompletionsPath, streamed, sink);
+    ASSERT_FALSE(usage) << first << ", " << last;
+    EXPECT_EQ(usage.error().code, kBroken);
+    EXPECT_EQ(sink.body.find("[DONE]"), std::string::npos);
+    EXPECT_TRUE(ask(source, kChatCompletionsPath, chat_body(kOneTool), sink)) << "nothing was sent before its end";
+  }
+  // Blanks before a call are no text that anybody misses.
+  FickleSource blanks("so\n\n", {"so", {{"", "f", "{}"}}});
+  CollectingSink sink;
+  EXPECT_TRUE(ask(blanks, kChatCompletionsPath, streamed, sink));
+  FickleSource rest("so", {"so be it", {}});
+  CollectingSink whole;
+  ASSERT_TRUE(ask(rest, kChatCompletionsPath, streamed, whole));
+  EXPECT_EQ(whole.stream().at(2)["choices"][0]["delta"]["content"], " be it");
+}
+
 TEST(Answer, MayLeaveItsToolsAlone) {
   ScriptedSource source({"no ", "need\n"});
   CollectingSink sink;

@@ -57,6 +57,16 @@ TEST(Sampling, ABiasForbidsAndForces) {
   EXPECT_EQ(body_of(unknown)["error"]["param"], "logit_bias");
 }
 
+// Divided by almost nothing, logits are no numbers any more.
+TEST(Sampling, AlmostNoTemperatureIsNone) {
+  const std::string greedy = content_of(ask(demo(), kChatCompletionsPath, chat("Hello", {{"max_tokens", 8}})));
+  for (const double temperature : {1e-7, 1e-36, 1e-39, 1e-300}) {
+    const json got = ask(demo(), kChatCompletionsPath,
+                         chat("Hello", {{"max_tokens", 8}, {"temperature", temperature}, {"seed", 7}}));
+    EXPECT_EQ(content_of(got), greedy) << temperature;
+  }
+}
+
 void expect_chances(const json& got, const json& want, const std::string& path) {
   SCOPED_TRACE(path);
   ASSERT_EQ(got.size(), want["logprobs"].size());

@@ -37,6 +37,15 @@ json body_of(const json& result) {
   return json::parse(result["body"].get<std::string>());
 }
 
+// What an assistant said before: a call, with these arguments.
+json call_before(const json& arguments = json::object()) {
+  return {{"role", "assistant"},
+          {"tool_calls",
+           {{{"id", "c"},
+             {"type", "function"},
+             {"function", {{"name", "get_weather"}, {"arguments", arguments.dump()}}}}}}};
+}
+
 void expect_weather_call(const json& call) {
   EXPECT_EQ(call["type"], "function");
   EXPECT_FALSE(call["id"].get<std::string>().empty());
@@ -111,6 +120,7 @@ TEST(Tools, AreRefusedWhereTheTemplateHasNoPlaceForThem) {
   EXPECT_EQ(got["status"], 400);
   EXPECT_EQ(body_of(got)["error"]["param"], "tools");
   json result = chat("x");
+  result["messages"].push_back(call_before());
   result["messages"].push_back({{"role", "tool"}, {"tool_call_id", "c"}, {"content", "y"}});
   EXPECT_EQ(ask(*engine, kChatCompletionsPath, result)["status"], 400);
 }
@@ -124,6 +134,7 @@ TEST(Tools, AreText) {
     return got["status"] == 200 ? got["usage"][0].get<int>() : -1;
   };
   json result = chat("x", {{"tools", {weather_tool()}}, {"max_tokens", 1}});
+  result["messages"].push_back(call_before());
   result["messages"].push_back({{"role", "tool"}, {"tool_call_id", "c"}, {"content", "fine"}});
   const int plain = tokens(result);
   ASSERT_GT(plain, 0);
@@ -135,12 +146,28 @@ TEST(Tools, AreText) {
   named["function"]["parameters"]["properties"][evil] = json::object();
   EXPECT_EQ(tokens(chat("x", {{"tools", {named}}, {"max_tokens", 1}})), -1);
   json called = chat("x", {{"tools", {weather_tool()}}, {"max_tokens", 1}});
-  called["messages"].push_back({{"role", "assistant"},
-                                {"tool_calls",
-                                 {{{"id", "c"},
-                                   {"type", "function"},
-                                   {"function", {{"name", "f"}, {"arguments", json{{"a", evil}}.dump()}}}}}}});
+  called["messages"].push_back(call_before({{"a", evil}}));
   EXPECT_EQ(tokens(called), -1);
+}
+
+// What the model is told is what the request says; what its arguments are made to fit is what the converter can do.
+TEST(Tools, AreShownAsTheyAre) {
+  const auto engine = loaded_with(demo_model(), "Qwen-Qwen2.5-7B-Instruct");
+  const auto asked = [](const json& days) {
+    json tool = weather_tool();
+    tool["function"]["parameters"]["properties"] = {{"days", days}};
+    tool["function"]["parameters"]["required"] = {"days"};
+    return chat("How is the weather?", {{"tools", {tool}}, {"tool_choice", "required"}, {"max_tokens", 60}});
+  };
+  const json one = ask(*engine, kChatCompletionsPath, asked({{"type", "integer"}, {"minimum", 105}}));
+  const json two =
+      ask(*engine, kChatCompletionsPath, asked({{"type", "integer"}, {"minimum", 105}, {"maximum", 9007199254740991}}));
+  ASSERT_EQ(one["status"], 200) << one;
+  EXPECT_LT(one["usage"][0], two["usage"][0]) << "the limit that was added is not shown";
+  const json message = body_of(one)["choices"][0]["message"];
+  ASSERT_TRUE(message.contains("tool_calls")) << message;
+  const json arguments = json::parse(message["tool_calls"][0]["function"]["arguments"].get<std::string>());
+  EXPECT_GE(arguments["days"].get<int64_t>(), 105);
 }
 
 TEST(Tools, HaveOllamasForm) {

@@ -180,6 +180,29 @@ TEST(Http, FailsWhenTheAnswerIsCut) {
   EXPECT_FALSE(engine->handle({kChatCompletionsPath, as_bytes(kChat)}, sink));
 }
 
+TEST(Http, AStreamThatDoesNotSayThatItEndsIsBroken) {
+  const std::string begun = "data: {\"choices\":[{\"delta\":{\"content\":\"half an\"}}]}\n\n";
+  for (const auto& [type, body, whole] :
+       {std::tuple("text/event-stream", begun, false),
+        std::tuple("text/event-stream", begun + "data: [DONE]\n\n", true), std::tuple("text/plain", begun, true),
+        std::tuple("application/json", std::string("{}"), true)}) {
+    net::RawServer server([&, type = type, body = body](net::RawPeer& peer) {
+      (void)peer.read_until("\"stream\":true}");
+      peer.send("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) +
+                "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+    });
+    const auto engine = engine_at(server.port());
+    ASSERT_TRUE(engine->load());
+    CollectingSink sink;
+    const auto got = engine->handle({kChatCompletionsPath, as_bytes(R"({"model":"m","stream":true})")}, sink);
+    EXPECT_EQ(got.has_value(), whole) << type << ": " << body;
+    EXPECT_EQ(sink.body, body) << "it has been passed on as it came";
+    if (!got) {
+      EXPECT_EQ(got.error().code, kBadUpstream);
+    }
+  }
+}
+
 TEST(Http, TakesServersOnThisMachineOnly) {
   for (const char* url : {"http://10.0.0.1:8000", "https://localhost", "http://example.com", "ftp://127.0.0.1", ""}) {
     HttpConfig config;

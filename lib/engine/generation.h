@@ -45,7 +45,9 @@ struct Message {
 struct Tool {
   std::string name;
   std::string description;
-  std::string parameters;  // a JSON schema, as text
+  std::string parameters;     // a JSON schema, as text
+  std::string enforced = {};  // what of it the arguments are made to fit, where that is written otherwise
+  bool strict = false;        // all of it must be enforced
 };
 
 enum class ToolChoice { kAuto, kRequired, kNone };
@@ -75,7 +77,6 @@ struct Generation {
   std::vector<Message> messages = {};
   std::string text = {};
   std::string json_schema = {};  // the answer must fit it; empty: anything
-  bool strict_schema = false;    // all of it; otherwise what of it can be enforced
   Sampling sampling = {};
   std::vector<Tool> tools = {};
   ToolChoice tool_choice = ToolChoice::kAuto;
@@ -105,7 +106,8 @@ class TokenSource {
   [[nodiscard]] virtual Result<std::optional<std::string_view>> next() = 0;
   // Of the token that next() gave last, until the next call, where the generation asked for them.
   [[nodiscard]] virtual const TokenChances* chances() const { return nullptr; }
-  // Reads the text that the tokens gave, for a generation with tools; `whole` when there is no more to come.
+  // Reads the text that the tokens gave, for a generation with tools; `whole` when there is no more to come: then calls
+  // are complete, and what is no call is content.
   [[nodiscard]] virtual AnswerParts parts_of(std::string_view text, bool whole) const {
     (void)whole;
     return {std::string(text), {}};

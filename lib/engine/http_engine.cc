@@ -2,13 +2,14 @@
 //
 // Isolation between requests is then that server's. What is sent and what comes back follow confidentcompute
 // computeworker/service.go: the request's path on the server's address, three header fields and nothing of the
-// client's; the server's status, fields and body, as they arrive.
+// client's; the server's status, fields and body, as they arrive. A stream that ends before its end is a broken answer.
 #include <algorithm>
 #include <charconv>
 
 #include "bhttp/message.h"
 #include "engine/counted_answer.h"
 #include "engine/engine.h"
+#include "engine/stream_end.h"
 #include "net/blocking_client.h"
 #include "net/url.h"
 
@@ -71,17 +72,28 @@ class HttpEngine : public Engine {
     out.body = request.body;
     uint64_t received = 0;
     CountedAnswer counted(request.path);
+    std::optional<StreamEnd> end;
     net::HttpCallbacks callbacks;
-    callbacks.on_head = [&](const net::ResponseHead& head) { return pass_head(head, sink); };
+    callbacks.on_head = [&](const net::ResponseHead& head) {
+      if (head.status < 300 &&
+          is_stream(request, lower(std::string(net::field_or_empty(head.fields, "content-type"))))) {
+        end.emplace(request.path);
+      }
+      return pass_head(head, sink);
+    };
     callbacks.on_body = [&](ByteView piece) -> Status {
       received += piece.size();
       if (received > kMaxAnswer) {
         return fail(kTooLarge, "the server's answer is larger than 64 MiB");
       }
       counted.feed(piece);
+      if (end) end->feed(piece);
       return sink.content(piece);
     };
     OPENPCC_TRY(const net::HttpResult result, client_->send(out, callbacks));
+    if (end && !end->seen()) {
+      return fail(kBadUpstream, "the server's stream ended without the event that says so");
+    }
     return counted.finish();
   }
 

@@ -93,15 +93,15 @@ void JsonFields::ignore(std::string_view name) {
   (void)value(name);
 }
 
-void JsonFields::unsupported(std::string_view name) {
+void JsonFields::unsupported(std::string_view name, std::string_view nothing) {
   const json* found = value(name);
   if (found == nullptr) {
     return;
   }
-  const bool asks_nothing =
-      (found->is_boolean() && !found->get<bool>()) || (found->is_number() && *found == 0) ||
-      (found->is_string() && (found->get_ref<const std::string&>().empty() || *found == "none")) ||
-      (found->is_structured() && found->empty());
+  const auto says_nothing = [&](const std::string& text) { return text.empty() || text == nothing; };
+  const bool asks_nothing = (found->is_boolean() && !found->get<bool>()) || (found->is_number() && *found == 0) ||
+                            (found->is_string() && says_nothing(found->get_ref<const std::string&>())) ||
+                            (found->is_structured() && found->empty());
   if (!asks_nothing) {
     refuse(name, "is not supported by this node", "unsupported_parameter");
   }

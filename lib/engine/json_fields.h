@@ -29,8 +29,8 @@ class JsonFields {
   [[nodiscard]] const nlohmann::ordered_json* value(std::string_view name);
   // Says nothing that changes the answer: taken and forgotten.
   void ignore(std::string_view name);
-  // A feature that is not offered: taken where its value asks for nothing (null, false, 0, "", [], {}, "none").
-  void unsupported(std::string_view name);
+  // A feature that is not offered: taken where its value asks for nothing (null, false, 0, "", [], {}, or `nothing`).
+  void unsupported(std::string_view name, std::string_view nothing = {});
 
   void refuse(std::string_view name, const std::string& what, std::string code = "invalid_value");
   // Takes over the refusal of a nested reader, if it has one.

@@ -141,7 +141,13 @@ Accepted<std::vector<int32_t>> LlamaModel::prompt_of(const Generation& generatio
     return std::unexpected(std::move(plan).error());
   }
   tool_plan_ = std::move(*plan);
-  return chat_prompt_->tokens(generation.messages, now, generation.tools, &tool_plan_->params.prompt);
+  const auto as_common =
+      chat_prompt_->tokens(generation.messages, now, tools_as_enforced(generation.tools), &tool_plan_->params.prompt);
+  const auto differs = [](const Tool& tool) { return !tool.enforced.empty(); };
+  if (!as_common || std::none_of(generation.tools.begin(), generation.tools.end(), differs)) {
+    return as_common;
+  }
+  return chat_prompt_->tokens(generation.messages, now, generation.tools);
 }
 
 Accepted<uint64_t> LlamaModel::begin(const Generation& generation) {

@@ -3,43 +3,11 @@
 #include <cmath>
 #include <numeric>
 
-#include <nlohmann/json.hpp>
-
 #include "common.h"
 #include "engine/llama_model.h"
-#include "json-schema-to-grammar.h"
-#include "json.h"
+#include "engine/schema_grammar.h"
 
 namespace openpcc::engine {
-namespace {
-
-// The converter takes any text for a pattern that it cannot express; then this is the grammar of the pattern alone.
-bool takes_any_text(const std::string& pattern) {
-  const std::string schema = nlohmann::json{{"type", "string"}, {"pattern", pattern}}.dump();
-  return json_schema_to_grammar(common_json::parse(schema)).find("root ::= string\n") != std::string::npos;
-}
-
-bool has_unenforced_pattern(const nlohmann::json& node) {
-  if (node.is_object() && node.contains("pattern") && node["pattern"].is_string() &&
-      takes_any_text(node["pattern"].get<std::string>())) {
-    return true;
-  }
-  return node.is_structured() && std::any_of(node.begin(), node.end(), has_unenforced_pattern);
-}
-
-// GBNF for a JSON schema that has been checked (schema_check.h), or nothing where it cannot be expressed.
-std::optional<std::string> grammar_for(const std::string& schema, bool strict) {
-  try {
-    if (strict && has_unenforced_pattern(nlohmann::json::parse(schema))) {
-      return std::nullopt;
-    }
-    return json_schema_to_grammar(common_json::parse(schema));
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-}
-
-}  // namespace
 
 std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, const std::vector<int32_t>& prompt) {
   const auto window = static_cast<int32_t>(context_tokens_);  // penalties look at everything so far
@@ -84,7 +52,7 @@ std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, co
     llama_sampler_chain_add(chain, repetition);
   }
   if (!generation.json_schema.empty()) {
-    const auto grammar = grammar_for(generation.json_schema, generation.strict_schema);
+    const auto grammar = schema_grammar(generation.json_schema);
     grammar_.reset(grammar ? llama_sampler_init_grammar(vocab_, grammar->c_str(), "root") : nullptr);
     if (!grammar_) {
       return Refusal{400, "the JSON schema, or a pattern in it, cannot be turned into a grammar", "response_format"};
@@ -94,7 +62,9 @@ std::optional<Refusal> LlamaModel::make_sampler(const Generation& generation, co
     return refused;
   }
   chain = choose_.get();
-  if (sampling.temperature <= 0) {
+  // Divided by less than this, logits leave the range of a float, and what is chosen is nonsense.
+  constexpr double kLeastTemperature = 1e-6;
+  if (sampling.temperature < kLeastTemperature) {
     llama_sampler_chain_add(chain, llama_sampler_init_greedy());
     return std::nullopt;
   }
@@ -142,6 +112,7 @@ std::optional<Refusal> LlamaModel::make_tool_grammar() {
     }
   }
   std::vector<const char*> pointers;
+  pointers.reserve(patterns.size());
   for (const std::string& pattern : patterns) {
     pointers.push_back(pattern.c_str());
   }

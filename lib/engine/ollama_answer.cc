@@ -49,13 +49,13 @@ class OllamaWriter : public AnswerWriter {
     return sink_.content(as_bytes(line.dump() + "\n"));
   }
 
-  // The arguments are an object here; one that was cut off stays the text that it is.
+  // The arguments are an object here.
   Status tool_calls(const std::vector<ToolCall>& calls) override {
     calls_ = ordered_json::array();
     for (const ToolCall& call : calls) {
       ordered_json arguments = ordered_json::parse(call.arguments, nullptr, false);
-      if (arguments.is_discarded()) {
-        arguments = call.arguments;
+      if (!arguments.is_object()) {
+        return fail(kBroken, "a call's arguments are no JSON object");  // TokenSource::parts_of() promises one
       }
       calls_.push_back({{"function", {{"name", call.name}, {"arguments", std::move(arguments)}}}});
     }

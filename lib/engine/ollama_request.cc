@@ -30,10 +30,12 @@ void read_ollama_options(JsonFields& fields, ApiRequest& request) {
   sampling.frequency_penalty = inner.number("frequency_penalty", -2, 2).value_or(0);
   sampling.presence_penalty = inner.number("presence_penalty", -2, 2).value_or(0);
   sampling.repetition_penalty = inner.number("repeat_penalty", 0.01, 10).value_or(1);
-  read_seed(inner, sampling);
+  if (const json* seed = inner.value("seed"); seed == nullptr || *seed != -1) {  // -1: any, as if it were absent
+    read_seed(inner, sampling);
+  }
   read_stop(inner, request.stop);
-  // -1 and -2: until the model ends or the context is full.
-  if (const auto most = inner.integer("num_predict", -2, kMostTokens); most && *most >= 0) {
+  // 0, -1 and -2: until the model ends or the context is full. Of 0 its documents say nothing; its runner takes it so.
+  if (const auto most = inner.integer("num_predict", -2, kMostTokens); most && *most > 0) {
     request.max_tokens = static_cast<uint64_t>(*most);
   }
   if (const auto context = inner.integer("num_ctx", 1, kMostTokens)) {
@@ -50,7 +52,7 @@ void read_ollama_options(JsonFields& fields, ApiRequest& request) {
 
 }  // namespace
 
-void read_ollama(JsonFields& fields, ApiRequest& request) {
+void read_ollama(JsonFields& fields, JsonBudget& budget, ApiRequest& request) {
   Generation& generation = request.generation;
   read_ollama_options(fields, request);
   request.stream = fields.boolean("stream").value_or(true);
@@ -71,7 +73,7 @@ void read_ollama(JsonFields& fields, ApiRequest& request) {
       fields.refuse("format", "is not supported together with tools", "unsupported_parameter");
     }
     if (const json* messages = fields.value("messages")) {
-      if (auto refused = read_messages(*messages, request.dialect, generation.messages)) {
+      if (auto refused = read_messages(*messages, request.dialect, budget, generation.messages)) {
         fields.adopt(std::move(refused));
       }
     }

@@ -94,7 +94,7 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
   if (const int64_t most = newer != 0 ? newer : older; most != 0) {
     request.max_tokens = static_cast<uint64_t>(most);
   }
-  if (const auto n = fields.integer("n", 0, INT32_MAX); n && *n > 1) {
+  if (const auto n = fields.integer("n", 1, INT32_MAX); n && *n > 1) {
     fields.refuse("n", "above 1 is not supported by this node", "unsupported_parameter");
   }
   request.stream = fields.boolean("stream").value_or(false);
@@ -113,12 +113,12 @@ void read_openai_sampling(JsonFields& fields, ApiRequest& request) {
   fields.ignore("user");  // names an account, nothing about the answer
 }
 
-void read_chat(JsonFields& fields, ApiRequest& request) {
+void read_chat(JsonFields& fields, JsonBudget& budget, ApiRequest& request) {
   read_openai_sampling(fields, request);
   read_response_format(fields, request.generation);
-  for (const char* name : {"functions", "function_call", "prediction"}) {
-    fields.unsupported(name);
-  }
+  fields.unsupported("functions");
+  fields.unsupported("function_call", "none");
+  fields.unsupported("prediction");
   read_tools(fields, request);
   if (!request.generation.tools.empty() && !request.generation.json_schema.empty()) {
     fields.refuse("response_format", "is not supported together with tools", "unsupported_parameter");
@@ -130,7 +130,7 @@ void read_chat(JsonFields& fields, ApiRequest& request) {
   const json* messages = fields.value("messages");
   if (messages == nullptr || (messages->is_array() && messages->empty())) {
     fields.refuse("messages", "must have at least one message", "missing_required_parameter");
-  } else if (auto refused = read_messages(*messages, request.dialect, request.generation.messages)) {
+  } else if (auto refused = read_messages(*messages, request.dialect, budget, request.generation.messages)) {
     fields.adopt(std::move(refused));
   }
 }
@@ -151,9 +151,9 @@ void read_completion(JsonFields& fields, ApiRequest& request) {
 
 }  // namespace
 
-void read_openai(JsonFields& fields, ApiRequest& request) {
+void read_openai(JsonFields& fields, JsonBudget& budget, ApiRequest& request) {
   if (request.dialect == Dialect::kChat) {
-    read_chat(fields, request);
+    read_chat(fields, budget, request);
   } else {
     read_completion(fields, request);
   }

@@ -1,8 +1,10 @@
 #include "engine/request_parts.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "engine/schema_check.h"
+#include "engine/schema_fit.h"
 
 namespace openpcc::engine {
 
@@ -42,9 +44,17 @@ std::optional<std::string> content_of(JsonFields& fields) {
   return all;
 }
 
+bool is_call(const std::vector<Message>& messages, const std::string& id) {
+  const auto has = [&](const ToolCall& call) { return call.id == id; };
+  return std::any_of(messages.begin(), messages.end(), [&](const Message& message) {
+    return std::any_of(message.tool_calls.begin(), message.tool_calls.end(), has);
+  });
+}
+
 }  // namespace
 
-std::optional<Refusal> read_messages(const json& messages, Dialect dialect, std::vector<Message>& out) {
+std::optional<Refusal> read_messages(const json& messages, Dialect dialect, JsonBudget& budget,
+                                     std::vector<Message>& out) {
   if (!messages.is_array()) {
     return refusal("'messages' must be an array", "messages", "invalid_type");
   }
@@ -67,12 +77,18 @@ std::optional<Refusal> read_messages(const json& messages, Dialect dialect, std:
       fields.refuse("role", "must be system, developer, user, assistant or tool");
     }
     message.content = content_of(fields).value_or("");
-    read_tool_calls(fields, dialect, name + ".", message);
+    // An assistant may have said nothing but its calls.
+    if (!is_ollama(dialect) && message.role != "assistant" && fields.value("content") == nullptr) {
+      fields.refuse("content", "must be a string or an array of parts", "missing_required_parameter");
+    }
+    read_tool_calls(fields, dialect, name + ".", budget, message);
     if (is_tool) {
       message.tool_call_id = fields.text("tool_call_id").value_or("");
       message.tool_name = is_ollama(dialect) ? fields.text("tool_name").value_or("") : "";
       if (!is_ollama(dialect) && message.tool_call_id.empty()) {
         fields.refuse("tool_call_id", "must name the call that this is the result of", "missing_required_parameter");
+      } else if (!is_ollama(dialect) && !is_call(out, message.tool_call_id)) {
+        fields.refuse("tool_call_id", "names no call in the messages before it");
       }
     }
     fields.unsupported(is_ollama(dialect) ? "images" : "audio");
@@ -142,8 +158,7 @@ void read_logit_bias(JsonFields& fields, Sampling& sampling) {
 }
 
 void set_schema(JsonFields& fields, std::string_view name, const json& schema, bool strict, Generation& generation) {
-  std::string text = schema.dump();
-  if (text.size() > kMaxSchemaBytes) {
+  if (schema.dump().size() > kMaxSchemaBytes) {
     fields.refuse(name, "has a schema of more than " + std::to_string(kMaxSchemaBytes) + " bytes");
     return;
   }
@@ -151,8 +166,12 @@ void set_schema(JsonFields& fields, std::string_view name, const json& schema, b
     fields.refuse(name, "has a schema that " + *fault);
     return;
   }
-  generation.json_schema = std::move(text);
-  generation.strict_schema = strict;
+  json fitting = schema;
+  if (const auto fault = fit_schema(fitting, strict)) {
+    fields.refuse(name, "has a schema that " + *fault);
+    return;
+  }
+  generation.json_schema = fitting.dump();
 }
 
 }  // namespace openpcc::engine

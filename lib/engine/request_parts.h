@@ -21,8 +21,19 @@ inline constexpr const char* kAnyObject = R"({"type":"object"})";
 // Any integer seeds; its two halves are folded together. 0xffffffff, "random" to libllama, never comes out.
 [[nodiscard]] uint32_t fold_seed(int64_t seed);
 
+// What one request may hold of JSON, in its body and in texts that are JSON again (the arguments of calls): parsers and
+// templates take long over many keys, and some of them recurse.
+class JsonBudget {
+ public:
+  // Before the text is parsed. False: it is nested too deeply, or the request has too many keys with it.
+  [[nodiscard]] bool takes(std::string_view text);
+
+ private:
+  size_t keys_ = 0;
+};
+
 [[nodiscard]] std::optional<Refusal> read_messages(const nlohmann::ordered_json& messages, Dialect dialect,
-                                                   std::vector<Message>& out);
+                                                   JsonBudget& budget, std::vector<Message>& out);
 void read_stop(JsonFields& fields, std::vector<std::string>& out);
 void read_seed(JsonFields& fields, Sampling& sampling);
 void read_logit_bias(JsonFields& fields, Sampling& sampling);
@@ -34,9 +45,10 @@ void set_schema(JsonFields& fields, std::string_view name, const nlohmann::order
 // `tools`, and in a chat of OpenAI's what is said about their use.
 void read_tools(JsonFields& fields, ApiRequest& request);
 // Calls that an assistant made before. `name` is the message's, for refusals.
-void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& name, Message& message);
+void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& name, JsonBudget& budget,
+                     Message& message);
 
-void read_openai(JsonFields& fields, ApiRequest& request);
-void read_ollama(JsonFields& fields, ApiRequest& request);
+void read_openai(JsonFields& fields, JsonBudget& budget, ApiRequest& request);
+void read_ollama(JsonFields& fields, JsonBudget& budget, ApiRequest& request);
 
 }  // namespace openpcc::engine

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/schema_strict.h"
+
 namespace openpcc::engine {
 namespace {
 
@@ -16,50 +18,7 @@ constexpr size_t kUnknown = 0;
 constexpr size_t kInProgress = SIZE_MAX;
 constexpr double kMostExact = 9007199254740992.0;  // 2^53
 
-// What says something about the answer. The converter looks at one kind of them in each schema and drops the others.
-constexpr std::array kUnenforced = {"not",
-                                    "if",
-                                    "then",
-                                    "else",
-                                    "patternProperties",
-                                    "propertyNames",
-                                    "minProperties",
-                                    "maxProperties",
-                                    "contains",
-                                    "minContains",
-                                    "maxContains",
-                                    "uniqueItems",
-                                    "multipleOf",
-                                    "allOf",
-                                    "dependentRequired",
-                                    "dependentSchemas",
-                                    "dependencies",
-                                    "unevaluatedItems",
-                                    "unevaluatedProperties",
-                                    "additionalItems"};
-constexpr std::array kConstraints = {"type",
-                                     "properties",
-                                     "required",
-                                     "items",
-                                     "prefixItems",
-                                     "additionalProperties",
-                                     "enum",
-                                     "const",
-                                     "anyOf",
-                                     "oneOf",
-                                     "$ref",
-                                     "pattern",
-                                     "minItems",
-                                     "maxItems",
-                                     "minLength",
-                                     "maxLength",
-                                     "minimum",
-                                     "maximum",
-                                     "format",
-                                     "exclusiveMinimum",
-                                     "exclusiveMaximum"};
 constexpr std::array kBounds = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum"};
-constexpr std::array<std::string_view, 4> kFormats = {"date", "time", "date-time", "uuid"};
 
 std::string number(size_t value) {
   return std::to_string(value);
@@ -224,7 +183,9 @@ size_t SchemaCheck::visit(const Json& node, size_t depth) {
   seen_.emplace(&node, kUnknown);
   check_numbers(node);
   if (strict_) {
-    check_strict(node);
+    if (auto what = unenforced(node)) {
+      throw Fault{std::move(*what)};
+    }
   }
   size_t nodes = 1;
   for (const auto& [key, value] : node.items()) {
@@ -288,38 +249,32 @@ void SchemaCheck::check_numbers(const Json& node) {
   if (low != nullptr && high != nullptr && low->get<double>() > high->get<double>()) {
     throw Fault{"has a 'maximum' below its 'minimum'"};
   }
+  check_integer(node);
 }
 
-void SchemaCheck::check_strict(const Json& node) {
-  const auto has = [&](const char* key) { return node.contains(key); };
-  for (const char* key : kUnenforced) {
-    if (has(key)) {
-      throw Fault{"uses " + quoted(key) + ", which this node cannot enforce"};
-    }
+void SchemaCheck::check_integer(const Json& node) {
+  const Json* type = member(node, "type");
+  const auto is_integer = [](const Json& name) { return name == "integer"; };
+  if (type == nullptr ||
+      !(is_integer(*type) || (type->is_array() && std::any_of(type->begin(), type->end(), is_integer)))) {
+    return;
   }
-  for (const char* alone : {"$ref", "anyOf", "oneOf"}) {
-    if (has(alone) && std::count_if(kConstraints.begin(), kConstraints.end(), has) > 1) {
-      throw Fault{"uses " + quoted(alone) + " beside other constraints, which this node cannot enforce together"};
-    }
+  // As the converter rounds them; where one side has none, schema_fit.h sets one.
+  const auto value = [&](const char* key) { return node[key].get<double>(); };
+  double low = 1 - kMostExact;
+  double high = kMostExact - 1;
+  if (node.contains("minimum")) {
+    low = std::ceil(value("minimum"));
+  } else if (node.contains("exclusiveMinimum")) {
+    low = std::floor(value("exclusiveMinimum")) + 1;
   }
-  if (std::any_of(kBounds.begin(), kBounds.end(), has) &&
-      (!has("type") || node["type"] != "integer" || (has("minimum") && has("exclusiveMinimum")) ||
-       (has("maximum") && has("exclusiveMaximum")))) {
-    throw Fault{"uses bounds that this node cannot enforce: of numbers that are no integers, or two on one side"};
+  if (node.contains("maximum")) {
+    high = std::floor(value("maximum"));
+  } else if (node.contains("exclusiveMaximum")) {
+    high = std::ceil(value("exclusiveMaximum")) - 1;
   }
-  const auto known = [&](const Json& format) {
-    return format.is_string() &&
-           std::find(kFormats.begin(), kFormats.end(), format.get_ref<const std::string&>()) != kFormats.end();
-  };
-  if (has("format") && !known(node["format"])) {
-    throw Fault{"uses a 'format' that this node cannot enforce: it knows date, time, date-time and uuid"};
-  }
-  if (has("required") && node["required"].is_array()) {
-    for (const Json& name : node["required"]) {
-      if (!name.is_string() || !has("properties") || !node["properties"].contains(name.get<std::string>())) {
-        throw Fault{"requires a property that its 'properties' do not have"};
-      }
-    }
+  if (low > high) {
+    throw Fault{"has bounds that no integer keeps"};
   }
 }
 

@@ -45,7 +45,7 @@ class SchemaCheck {
   size_t visit_named(const Json& named, size_t depth);
   void check_numbers(const Json& node);
   void check_pair(const Json& node, const char* least, const char* most);
-  void check_strict(const Json& node);
+  void check_integer(const Json& node);
   size_t alternatives(const Json& node);
   const Json* target_of(const Json& ref) const;
 

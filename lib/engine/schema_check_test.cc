@@ -37,7 +37,11 @@ TEST(SchemaCheck, TakesOrdinarySchemas) {
        R"({"type":"object","properties":{"format":{"type":"string"},"pattern":{"type":"integer"},"not":{"enum":[1]}},"required":["format"],"additionalProperties":false})",
        R"({"$defs":{"t":{"type":"object","properties":{"next":{"$ref":"#/$defs/t"}}}},"type":"array","items":{"anyOf":[{"$ref":"#/$defs/t"},{"type":"null"}]}})",
        R"({"type":"string","pattern":"^[a-z]{2,4}(-[0-9]{1,3})?$"})", R"({"type":"integer","minimum":-5,"maximum":5})",
-       R"({"type":"string","format":"date-time"})", R"({"const":{"pattern":{"deep":[1]}}})"}) {
+       R"({"type":"string","format":"date-time"})", R"({"const":{"pattern":{"deep":[1]}}})",
+       R"({"type":"string","enum":["a","b"]})", R"({"type":["string","null"],"enum":["a",null]})",
+       R"({"type":"integer","enum":[1,2.0]})", R"({"type":"number","const":1})",
+       R"({"type":"array","items":{},"minItems":1,"maxItems":2})", R"({"minLength":2,"maxLength":3})",
+       R"({"properties":{"a":{}},"required":["a"]})"}) {
     EXPECT_EQ(fault(schema, false), "") << schema;
     EXPECT_EQ(fault(schema, true), "") << schema;
   }
@@ -112,10 +116,42 @@ TEST(SchemaCheck, RefusesByNameWhatCannotBeEnforcedStrictly) {
       {R"({"anyOf":[{}],"properties":{}})", "'anyOf'"},
       {R"({"$defs":{"a":{}},"$ref":"#/$defs/a","type":"object"})", "'$ref'"},
       {R"({"type":"object","required":["a"]})", "requires"},
+      {R"({"type":"string","pattern":"^a*$","maxLength":3})", "'pattern'"},
+      {R"({"type":"string","pattern":"^a*$","format":"date"})", "'pattern'"},
+      {R"({"type":"string","format":"date","maxLength":3})", "'format'"},
+      {R"({"prefixItems":[{"type":"string"}],"items":{"type":"boolean"}})", "'prefixItems'"},
+      {R"({"type":"array","prefixItems":[{}],"minItems":2})", "'minItems'"},
+      {R"({"type":"array","items":[{}],"maxItems":2})", "'maxItems'"},
+      {R"({"type":"string","enum":["a",5]})", "'enum'"},
+      {R"({"type":"integer","const":"a"})", "'const'"},
+      {R"({"type":["string","null"],"enum":["a",5]})", "'enum'"},
+      {R"({"const":1,"enum":[1,2]})", "beside"},
+      {R"({"type":"string","enum":["a","bc"],"maxLength":1})", "'enum'"},
+      {R"({"type":"integer","const":5,"minimum":6})", "'const'"},
+      {R"({"type":"object","properties":{"a":{}},"required":"a"})", "'required'"},
+      {R"({"$dynamicRef":"#a"})", "'$dynamicRef'"},
+      {R"({"$recursiveRef":"#"})", "'$recursiveRef'"},
+      {R"({"items":{},"minLength":3})", "'type'"},
+      {R"({"minItems":3})", "'type'"},
   };
   for (const auto& [schema, named] : rows) {
     EXPECT_NE(fault(schema, true).find(named), std::string::npos) << schema << ": " << fault(schema, true);
     EXPECT_EQ(fault(schema, false), "") << schema;
+  }
+}
+
+TEST(SchemaCheck, RefusesBoundsThatNoIntegerKeeps) {
+  for (const char* none :
+       {R"({"type":"integer","exclusiveMinimum":5,"exclusiveMaximum":6})",
+        R"({"type":"integer","minimum":5,"exclusiveMaximum":5})", R"({"type":"integer","minimum":5.2,"maximum":5.8})",
+        R"({"type":["null","integer"],"exclusiveMinimum":5,"maximum":5})",
+        R"({"type":"integer","minimum":9007199254740992})"}) {
+    EXPECT_NE(fault(none, false), "") << none;
+  }
+  for (const char* some : {R"({"type":"integer","exclusiveMinimum":5,"exclusiveMaximum":7})",
+                           R"({"type":"integer","minimum":-9007199254740991,"maximum":9007199254740991})",
+                           R"({"type":"number","exclusiveMinimum":5,"exclusiveMaximum":6})"}) {
+    EXPECT_EQ(fault(some, false), "") << some;
   }
 }
 

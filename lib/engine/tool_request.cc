@@ -4,6 +4,7 @@
 
 #include "engine/request_parts.h"
 #include "engine/schema_check.h"
+#include "engine/schema_fit.h"
 
 namespace openpcc::engine {
 
@@ -48,7 +49,7 @@ std::optional<Refusal> read_tool(const json& item, const std::string& name, Sche
   JsonFields inner(*function, name + "function.");
   tool.name = read_name(inner);
   tool.description = inner.text("description").value_or("");
-  const bool strict = inner.boolean("strict").value_or(false);
+  tool.strict = inner.boolean("strict").value_or(false);
   tool.parameters = R"({"type":"object","properties":{}})";
   if (const json* parameters = inner.value("parameters"); parameters != nullptr && !parameters->is_object()) {
     inner.refuse("parameters", "must be a JSON schema", "invalid_type");
@@ -56,8 +57,14 @@ std::optional<Refusal> read_tool(const json& item, const std::string& name, Sche
     tool.parameters = parameters->dump();
     if (tool.parameters.size() > kMaxSchemaBytes) {
       inner.refuse("parameters", "has more than " + std::to_string(kMaxSchemaBytes) + " bytes");
-    } else if (const auto fault = check.check(*parameters, strict)) {
+    } else if (const auto fault = check.check(*parameters, tool.strict)) {
       inner.refuse("parameters", *fault);
+    } else {
+      json fitting = *parameters;
+      if (const auto unfit = fit_schema(fitting, tool.strict)) {
+        inner.refuse("parameters", *unfit);
+      }
+      tool.enforced = fitting == *parameters ? "" : fitting.dump();
     }
   }
   fields.adopt(inner.finish());
@@ -86,13 +93,15 @@ void read_named_choice(JsonFields& fields, const json& choice, Generation& gener
 
 void read_choice(JsonFields& fields, Generation& generation) {
   const json* choice = fields.value("tool_choice");
-  if (choice == nullptr || *choice == "auto") {
+  if (choice == nullptr) {
     return;
   }
-  if (*choice == "none") {
-    generation.tool_choice = ToolChoice::kNone;
-  } else if (generation.tools.empty()) {
+  if (generation.tools.empty()) {
     fields.refuse("tool_choice", "needs tools to choose from");
+  } else if (*choice == "auto") {
+    generation.tool_choice = ToolChoice::kAuto;
+  } else if (*choice == "none") {
+    generation.tool_choice = ToolChoice::kNone;
   } else if (*choice == "required") {
     generation.tool_choice = ToolChoice::kRequired;
   } else if (choice->is_object()) {
@@ -103,10 +112,14 @@ void read_choice(JsonFields& fields, Generation& generation) {
 }
 
 // OpenAI writes the arguments as a text that is JSON, Ollama as an object.
-std::string read_arguments(JsonFields& function, bool ollama) {
+std::string read_arguments(JsonFields& function, bool ollama, JsonBudget& budget) {
   const json* arguments = function.value("arguments");
-  if (arguments == nullptr || (!ollama && *arguments == "")) {
+  if (arguments == nullptr || (!ollama && arguments->is_string() && arguments->get_ref<const std::string&>().empty())) {
     return "{}";
+  }
+  if (arguments->is_string() && !budget.takes(arguments->get_ref<const std::string&>())) {
+    function.refuse("arguments", "is nested too deeply, or makes the request have too many keys");
+    return {};
   }
   const json parsed =
       arguments->is_string() ? json::parse(arguments->get_ref<const std::string&>(), nullptr, false) : *arguments;
@@ -152,7 +165,8 @@ void read_tools(JsonFields& fields, ApiRequest& request) {
   generation.parallel_tool_calls = fields.boolean("parallel_tool_calls").value_or(true);
 }
 
-void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& name, Message& message) {
+void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& name, JsonBudget& budget,
+                     Message& message) {
   const json* calls = fields.value("tool_calls");
   if (calls == nullptr || (calls->is_array() && calls->empty())) {
     return;
@@ -176,7 +190,7 @@ void read_tool_calls(JsonFields& fields, Dialect dialect, const std::string& nam
     ToolCall out;
     out.id = call.text("id").value_or("");
     out.name = read_name(function);
-    out.arguments = read_arguments(function, is_ollama(dialect));
+    out.arguments = read_arguments(function, is_ollama(dialect), budget);
     call.adopt(function.finish());
     if (auto refused = call.finish()) {
       fields.adopt(std::move(refused));

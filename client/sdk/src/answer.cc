@@ -19,7 +19,7 @@ std::string media_type_of(std::string_view content_type) {
   return type;
 }
 
-enum class Framing { kEvents, kLines, kDocument, kNone };
+enum class Framing { kEvents, kLines, kDocument, kNone, kFailed };
 
 Framing framing_of(const std::string& type) {
   if (type == "text/event-stream") return Framing::kEvents;
@@ -55,10 +55,23 @@ struct AnswerReader::State {
   Framing framing;
   AnswerShape shape = AnswerShape::kUndecided;
   std::string pending;  // part of a line, or all of a document
+  size_t searched = 0;  // how much of that part has no end: it is not searched again for each byte
   std::string held;     // lines without content, while the shape is not known
   std::string text;
   std::string finish_reason;
   std::optional<Usage> usage;
+  bool over = false;  // the stream has said that it ends
+  AnswerFault fault = AnswerFault::kNone;
+  std::string fault_message;
+
+  std::string failed(AnswerFault what, std::string message = {}) {
+    fault = what;
+    fault_message = std::move(message);
+    framing = Framing::kFailed;
+    held.clear();
+    pending.clear();
+    return {};
+  }
 
   std::string take(sdk::AnswerPart&& part) {
     shape = part.shape;
@@ -84,6 +97,7 @@ struct AnswerReader::State {
     if (framing == Framing::kEvents) {
       if (payload.starts_with("data:")) {
         payload = trimmed(payload.substr(5));
+        over = over || payload == "[DONE]";
         control = payload.empty() || payload == "[DONE]";
       } else if (payload.starts_with(':') || payload.starts_with("event:") || payload.starts_with("id:") ||
                  payload.starts_with("retry:")) {
@@ -94,8 +108,11 @@ struct AnswerReader::State {
       if (shape == AnswerShape::kUndecided) held += raw;
       return {};
     }
+    auto state = sdk::read_answer_state(payload);
+    if (state.error) return failed(AnswerFault::kError, std::move(*state.error));
+    over = over || state.over;
     if (auto part = sdk::read_answer_part(payload)) return take(std::move(*part));
-    if (shape != AnswerShape::kUndecided) return std::string(raw);  // an error in mid-stream, say
+    if (shape != AnswerShape::kUndecided) return std::string(raw);  // a call of a tool, say
     held += raw;
     shape = AnswerShape::kAsItCame;
     framing = Framing::kNone;
@@ -105,18 +122,23 @@ struct AnswerReader::State {
   std::string lines() {
     std::string out;
     size_t start = 0;
-    while (framing != Framing::kNone) {
-      const size_t end = pending.find('\n', start);
+    while (framing == Framing::kEvents || framing == Framing::kLines) {
+      const size_t end = pending.find('\n', std::max(start, searched));
+      if (std::min(end, pending.size()) - start > kMaxLine) return out + failed(AnswerFault::kEndlessLine);
       if (end == std::string::npos) break;
       out += line(std::string_view(pending).substr(start, end + 1 - start));
       start = end + 1;
     }
-    pending.erase(0, start);
-    if (framing == Framing::kNone || pending.size() > kMaxLine) out += give_up();
+    pending.erase(0, std::min(start, pending.size()));
+    searched = pending.size();
+    if (framing == Framing::kNone) out += give_up();
     return out;
   }
 
   std::string document() {
+    if (auto state = sdk::read_answer_state(pending); state.error) {
+      return failed(AnswerFault::kError, std::move(*state.error));
+    }
     if (auto part = sdk::read_answer_part(pending)) {
       pending.clear();
       return take(std::move(*part));
@@ -140,6 +162,7 @@ AnswerReader::~AnswerReader() = default;
 
 std::string AnswerReader::feed(std::string_view bytes) {
   State& s = *state_;
+  if (s.framing == Framing::kFailed) return {};
   if (s.framing == Framing::kNone) return s.show(std::string(bytes));
   s.pending += bytes;
   if (s.framing != Framing::kDocument) return s.show(s.lines());
@@ -148,10 +171,13 @@ std::string AnswerReader::feed(std::string_view bytes) {
 
 std::string AnswerReader::finish() {
   State& s = *state_;
-  if (s.framing == Framing::kNone) return {};
+  if (s.framing == Framing::kNone || s.framing == Framing::kFailed) return {};
   if (s.framing == Framing::kDocument) return s.show(s.document());
   std::string out;
   if (!s.pending.empty()) out = s.line(std::exchange(s.pending, {}));
+  if (s.framing == Framing::kFailed) return s.show(std::move(out));
+  // No text of an unknown shape, which may end as it likes.
+  if (s.shape != AnswerShape::kAsItCame && !s.over) s.fault = AnswerFault::kCut;
   // Nothing but blank lines and comments: not an answer of a known shape.
   if (s.shape == AnswerShape::kUndecided) out += s.give_up();
   return s.show(std::move(out));
@@ -168,6 +194,12 @@ std::optional<Usage> AnswerReader::usage() const {
 }
 const std::string& AnswerReader::finish_reason() const {
   return state_->finish_reason;
+}
+AnswerFault AnswerReader::fault() const {
+  return state_->fault;
+}
+const std::string& AnswerReader::fault_message() const {
+  return state_->fault_message;
 }
 
 }  // namespace openpcc

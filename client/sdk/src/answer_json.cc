@@ -98,4 +98,23 @@ std::optional<AnswerPart> read_answer_part(std::string_view json) {
   return read_ollama(object);
 }
 
+AnswerState read_answer_state(std::string_view json) {
+  AnswerState state;
+  const Json object = Json::parse(json.begin(), json.end(), nullptr, false);
+  if (const Json* error = member(object, "error")) {
+    // OpenAI's {"error":{"message":…}}, Ollama's {"error":"…"}. An empty one says that there is none.
+    if (const std::string* text = error->get_ptr<const Json::string_t*>()) {
+      if (!text->empty()) state.error = *text;
+    } else if (error->is_object() && !error->empty()) {
+      const std::string* message = text_of(*error, "message");
+      state.error = message == nullptr ? std::string() : *message;
+    }
+  }
+  if (const Json* done = member(object, "done")) state.over = done->is_boolean() && done->get<bool>();
+  if (const Json* choices = member(object, "choices"); choices != nullptr && choices->is_array()) {
+    for (const Json& choice : *choices) state.over = state.over || text_of(choice, "finish_reason") != nullptr;
+  }
+  return state;
+}
+
 }  // namespace openpcc::sdk

@@ -102,24 +102,82 @@ TEST(AnswerReader, AnyOtherShapeIsShownAsItCame) {
   }
 }
 
-TEST(AnswerReader, AnErrorInMidStreamIsShown) {
-  const auto answer = read("text/event-stream",
-                           "data: {\"choices\":[{\"delta\":{\"content\":\"So\"}}]}\n\n"
-                           "data: {\"error\":{\"message\":\"out of memory\"}}\n\n"
-                           "data: {\"choices\":[{\"delta\":{\"content\":\"me\"}}]}\n\n");
-  EXPECT_EQ(answer.text(), "Sodata: {\"error\":{\"message\":\"out of memory\"}}\nme");
+constexpr const char* kEvents = "text/event-stream";
+constexpr const char* kLines = "application/x-ndjson";
+
+TEST(AnswerReader, AnErrorEndsTheAnswerAndIsNoText) {
+  const std::string before = "data: {\"choices\":[{\"delta\":{\"content\":\"So\"}}]}\n\n";
+  const std::string after = "data: {\"choices\":[{\"delta\":{\"content\":\"me\"},\"finish_reason\":\"stop\"}]}\n\n";
+  const struct {
+    const char* type;
+    std::string bytes;
+    const char* text;
+    const char* message;
+  } rows[] = {
+      {kEvents, before + "data: {\"error\":{\"message\":\"out of memory\"}}\n\n" + after, "So", "out of memory"},
+      {kEvents, before + "data: {\"error\":\"oops\"}\n\ndata: [DONE]\n\n", "So", "oops"},
+      {kEvents, before + "data: {\"error\":{\"code\":500},\"choices\":[{\"delta\":{\"content\":\"x\"}}]}", "So", ""},
+      {kEvents, "event: error\ndata: {\"error\":{\"message\":\"no\"}}\n\n", "", "no"},
+      {kLines, "{\"response\":\"So\",\"done\":false}\n{\"error\":\"killed\"}\n", "So", "killed"},
+      {"application/json", "{\"error\":{\"message\":\"no\"}}", "", "no"},
+  };
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.bytes);
+    const auto answer = read(row.type, row.bytes);
+    EXPECT_EQ(answer.text(), row.text);
+    EXPECT_EQ(answer.fault(), AnswerFault::kError);
+    EXPECT_EQ(answer.fault_message(), row.message);
+  }
+  EXPECT_EQ(read(kEvents, after + "data: {\"choices\":[],\"error\":null}\n\n").fault(), AnswerFault::kNone);
+}
+
+TEST(AnswerReader, AStreamThatDoesNotSayThatItEndsIsCut) {
+  const std::string begun = "data: {\"choices\":[{\"delta\":{\"content\":\"So\"},\"finish_reason\":null}]}\n\n";
+  const auto fault = [](const char* type, const std::string& bytes) { return read(type, bytes).fault(); };
+  EXPECT_EQ(fault(kEvents, begun), AnswerFault::kCut);
+  EXPECT_EQ(read(kEvents, begun).text(), "So");
+  EXPECT_EQ(fault(kEvents, begun + "data: [DO"), AnswerFault::kCut);
+  EXPECT_EQ(fault(kEvents, begun + "data: [DONE]"), AnswerFault::kNone);
+  EXPECT_EQ(fault(kEvents, begun + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"length\"}]}\n"),
+            AnswerFault::kNone);
+  EXPECT_EQ(
+      fault(kEvents, begun + "data: {\"choices\":[{\"delta\":{\"tool_calls\":[{}]},\"finish_reason\":\"stop\"}]}\n"),
+      AnswerFault::kNone)
+      << "shown as it came, and an end all the same";
+  EXPECT_EQ(fault(kEvents, begun + "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}\n\n"), AnswerFault::kCut);
+  EXPECT_EQ(fault(kEvents, ": still waiting\n\n"), AnswerFault::kCut);
+  EXPECT_EQ(fault(kEvents, ""), AnswerFault::kCut);
+  EXPECT_EQ(fault(kLines, "{\"response\":\"So\",\"done\":false}\n"), AnswerFault::kCut);
+  EXPECT_EQ(fault(kLines, "{\"response\":\"So\",\"done\":true}\n"), AnswerFault::kNone);
+  // What is shown as it came has an end that nobody here knows; what is whole has one of its own.
+  EXPECT_EQ(fault(kEvents, "data: {\"type\":\"text\"}\n\n"), AnswerFault::kNone);
+  EXPECT_EQ(fault(kLines, "{\"a\":1}\n"), AnswerFault::kNone);
+  EXPECT_EQ(fault("application/json", R"({"choices":[{"index":0,"text":"plain"}]})"), AnswerFault::kNone);
+  EXPECT_EQ(fault("text/plain", "text"), AnswerFault::kNone);
 }
 
 TEST(AnswerReader, ALastLineWithoutItsEndCounts) {
   EXPECT_EQ(read("application/x-ndjson", "{\"response\":\"Hi\",\"done\":true}").text(), "Hi");
 }
 
-TEST(AnswerReader, EndlessLinesAndDocumentsAreNotHeldBackForEver) {
-  AnswerReader lines("text/event-stream");
+TEST(AnswerReader, AnEndlessLineIsNoText) {
   const std::string mebibyte(1 << 20, 'x');
-  EXPECT_EQ(lines.feed(mebibyte), "");
-  EXPECT_EQ(lines.feed("y").size(), mebibyte.size() + 1);
-  EXPECT_EQ(lines.feed("z"), "z");
+  for (const std::string before : {"", "data: {\"choices\":[{\"delta\":{\"content\":\"So\"}}]}\n"}) {
+    for (const std::string after : {"y", "y\n", "y\ndata: [DONE]\n\n"}) {
+      const auto answer = read(kEvents, before + mebibyte + after);
+      EXPECT_EQ(answer.text(), before.empty() ? "" : "So");
+      EXPECT_EQ(answer.fault(), AnswerFault::kEndlessLine);
+    }
+  }
+  const std::string content((1 << 20) - 100, 'x');
+  const auto longest =
+      read(kEvents, "data: {\"choices\":[{\"delta\":{\"content\":\"" + content + "\"}}]}\ndata: [DONE]\n");
+  EXPECT_EQ(longest.text(), content);
+  EXPECT_EQ(longest.fault(), AnswerFault::kNone);
+}
+
+TEST(AnswerReader, AnEndlessDocumentIsNotHeldBackForEver) {
+  const std::string mebibyte(1 << 20, 'x');
   AnswerReader document("application/json");
   size_t shown = 0;
   for (int i = 0; i < 17; ++i) shown += document.feed(mebibyte).size();

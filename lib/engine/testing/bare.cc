@@ -69,6 +69,7 @@ void add_logprobs(const llama_vocab* vocab, const std::vector<float>& logits, in
     sum += std::exp(static_cast<long double>(logit));
   }
   std::vector<std::pair<double, int32_t>> all;
+  all.reserve(logits.size());
   for (size_t i = 0; i < logits.size(); ++i) {
     all.emplace_back(static_cast<double>(std::log(sum) - logits[i]), static_cast<int32_t>(i));
   }
