@@ -11,6 +11,7 @@ As root each program gets a user id of its own, as in production; otherwise all 
 """
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -75,6 +76,7 @@ class Stack:
         self.log = log
         self.engine_url = engine_url  # engine http: an OpenAI-compatible server on loopback
         self.children: dict[str, subprocess.Popen] = {}
+        self.log_writers: list[subprocess.Popen] = []
         self.sockets: pathlib.Path | None = None
         self.root = os.geteuid() == 0
 
@@ -218,11 +220,22 @@ evidence: {{socket: {self.sockets}/evidence.sock}}
         return done.returncode == 0
 
     def _spawn(self, name: str, argv) -> subprocess.Popen:
-        with open(self.log_file(name), "ab") as log:
-            child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+        with open(self.log_file(name), "ab") as log, contextlib.ExitStack() as opened:
+            target = log
+            if name == "compute_worker":  # its children may write to no file, but to a pipe
+                writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log, start_new_session=True)
+                target = opened.enter_context(writer.stdin)
+                self.log_writers.append(writer)
+            child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=target, stderr=target,
                                      start_new_session=True, cwd=self.run)
         self.children[name] = child
         return child
+
+    def _end_log_writers(self, seconds: float) -> None:
+        """They end with those who write to them."""
+        for writer in self.log_writers:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                writer.wait(seconds)
 
     def log_file(self, name: str) -> pathlib.Path:
         return self.run / "logs" / f"{name}.log"
@@ -245,6 +258,8 @@ evidence: {{socket: {self.sockets}/evidence.sock}}
         for name, child in self.children.items():
             if child.poll() is not None and name != "compute_boot":
                 how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit {child.returncode}"
+                if name == "compute_worker":
+                    self._end_log_writers(1)
                 raise StackError(f"{name} died ({how}){self._last_words(name)}")
 
     def _wait(self, what: str, ready, deadline: float) -> None:
@@ -262,6 +277,11 @@ evidence: {{socket: {self.sockets}/evidence.sock}}
         order = ["compute_boot", "router_com", "compute_worker", "tpm_broker", "openpcc-router", "swtpm"]
         for name in order:
             self.stop_part(name)
+        self._end_log_writers(5)
+        for writer in self.log_writers:
+            writer.kill()
+            writer.wait()
+        self.log_writers.clear()
         if self.sockets is not None:
             shutil.rmtree(self.sockets, ignore_errors=True)
             self.sockets = None

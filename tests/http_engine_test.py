@@ -71,14 +71,9 @@ class HttpEngineTest(Running):
         finally:
             Server.cut = False
         self.assert_serves()
-        # The child had a word for the log, which is a file here: that it could not be written is not the child's end.
-        self.assertNotIn("ended by signal", self.stack.log_file("compute_worker").read_text())
-
-
-class FreshChildrenTest(HttpEngineTest):
-    """Children that are executed anew make their one connection themselves."""
-
-    settings = "fresh_children: true\n"
+        log = self.stack.log_file("compute_worker").read_text()
+        self.assertIn("a request failed", log, "the child's own word")
+        self.assertNotIn("ended by signal", log)
 
     def test_a_stream_that_ends_without_saying_so_is_never_whole(self):
         Server.end_early = True
@@ -87,6 +82,12 @@ class FreshChildrenTest(HttpEngineTest):
         finally:
             Server.end_early = False
         self.assert_serves()
+
+
+class FreshChildrenTest(HttpEngineTest):
+    """Children that are executed anew make their one connection themselves."""
+
+    settings = "fresh_children: true\n"
 
 
 if __name__ == "__main__":

@@ -84,6 +84,11 @@ Result<FreshChild> parse_fresh_child(std::string_view text) {
   return child;
 }
 
+void rehearse_or_say(const std::function<Status()>& rehearse) {
+  if (!rehearse) return;
+  if (const Status done = rehearse(); !done) spdlog::warn("{}", done.error().message);
+}
+
 void serve_in_sandbox(const sandbox::Sandbox& sandbox, uid_t uid, pid_t parent, ChildEnds ends,
                       const std::function<Status()>& prepare, const ChildMain& child_main) noexcept {
   const auto entered = [&]() -> Status {
@@ -110,13 +115,13 @@ bool Children::wants_another() const {
 }
 
 void Children::add_one() {
-  if (const auto made = fork_one(); !made) {
+  if (const auto made = fork_one(true); !made) {
     spdlog::error("no child could be made: {}", made.error().message);
     not_before_ = process::within(kPauseAfterDeath);
   }
 }
 
-Result<uint64_t> Children::fork_one() {
+Result<uint64_t> Children::fork_one(bool ahead) {
   const auto free = std::find(slots_.begin(), slots_.end(), false);
   if (free == slots_.end()) return fail(process::kSystem, "children that were killed are not gone yet");
   OPENPCC_TRY(auto router, process::socket_pair());
@@ -132,7 +137,7 @@ Result<uint64_t> Children::fork_one() {
     if (!system_random({reinterpret_cast<uint8_t*>(&canary), sizeof canary})) ::_exit(kExitFailed);
     renew_stack_canary(canary);
     be_child(parent, options_.first_uid + static_cast<uid_t>(slot),
-             {std::move(router.second), std::move(broker.second), std::move(report.second)});
+             {std::move(router.second), std::move(broker.second), std::move(report.second)}, ahead);
   }
   options_.on_made(process::Clock::now() - start);
   *free = true;
@@ -148,7 +153,7 @@ Result<uint64_t> Children::fork_one() {
 
 // noexcept: nothing may unwind into the parent's code, and before a call that cannot return but might throw, clang
 // looks at the caller's canary, which is the parent's. For the same reason it is no part of its caller.
-[[gnu::noinline]] void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends) noexcept {
+[[gnu::noinline]] void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends, bool ahead) noexcept {
   process::restore_signals();
   const auto ready = [&]() -> Status {
     const int keep[] = {ends.router.get(), ends.broker.get(), ends.report.get()};
@@ -159,6 +164,7 @@ Result<uint64_t> Children::fork_one() {
     spdlog::error("a child could not be set up: {}", ready.error().message);
     ::_exit(kExitFailed);
   }
+  if (ahead) rehearse_or_say(options_.rehearse);
   serve_in_sandbox(sandbox_, uid, parent, std::move(ends), options_.prepare, child_main_);
 }
 
@@ -166,7 +172,7 @@ Result<Children::Taken> Children::take(uint64_t owner) {
   const auto is_free = [](const auto& entry) { return !entry.second.running && !entry.second.killed; };
   auto found = std::find_if(children_.begin(), children_.end(), is_free);
   if (found == children_.end()) {
-    OPENPCC_TRY(const uint64_t made, fork_one());
+    OPENPCC_TRY(const uint64_t made, fork_one(false));
     found = children_.find(made);
   }
   Child& child = found->second;

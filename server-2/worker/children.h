@@ -36,6 +36,8 @@ struct ChildrenOptions {
   // FreshChild as text; it loads the engine, enters the sandbox and waits, by serve_afresh(). For engines that cannot
   // live after a fork; siblings then share no address layout.
   std::vector<std::string> afresh = {};
+  // In a child that is made ahead, before lockdown: what makes its own request quicker. A failure is logged.
+  std::function<Status()> rehearse = {};
   // In the child before lockdown, for an engine that needs something open; what it opens stays open.
   std::function<Status()> prepare = {};
   // After each fork: how long it took.
@@ -50,6 +52,9 @@ struct FreshChild {
 };
 // kBadControl for text that exec_afresh() did not write. The descriptors are the process's own from here on.
 [[nodiscard]] Result<FreshChild> parse_fresh_child(std::string_view text);
+
+// For those functions: it is no reason for a child to end.
+void rehearse_or_say(const std::function<Status()>& rehearse);
 
 // In a child: prepare(), the sandbox, then the request. Open stay the three ends and what prepare() opened, and nothing
 // else beside the standard descriptors. Never returns.
@@ -105,8 +110,8 @@ class Children {
     process::Deadline deadline = process::kForever;
     std::optional<Ending> killed = std::nullopt;
   };
-  Result<uint64_t> fork_one();
-  [[noreturn]] void be_child(pid_t parent, uid_t uid, ChildEnds ends) noexcept;
+  Result<uint64_t> fork_one(bool ahead);
+  [[noreturn]] void be_child(pid_t parent, uid_t uid, ChildEnds ends, bool ahead) noexcept;
   void kill(Child& child, Ending why);
 
   const sandbox::Sandbox& sandbox_;

@@ -21,6 +21,7 @@
 #include "worker/leak_for_testing.h"
 #endif
 #include "worker/parent.h"
+#include "worker/rehearsal.h"
 #include "worker/warm_up.h"
 
 namespace openpcc::worker {
@@ -152,6 +153,10 @@ Status serve_afresh(const std::string& config_path, const std::string& text) {
   OPENPCC_TRY_STATUS(process::harden_process());
   OPENPCC_TRY(const Service service, load_service(config));
   OPENPCC_TRY(const sandbox::Sandbox sandbox, sandbox::Sandbox::create(sandbox_options(config)));
+  if (!needs_network(config)) {  // else it was made for a request that waits already
+    OPENPCC_TRY(const Rehearsal rehearsal, Rehearsal::create(service.child.models.front()));
+    rehearse_or_say([&] { return rehearsal.run(service.child); });
+  }
   serve_in_sandbox(
       sandbox, fresh.uid, fresh.parent, std::move(fresh.ends), [&service] { return service.engine->prepare(); },
       [&](ChildEnds ends) { return serve_one_request(service.child, std::move(ends)); });
@@ -181,6 +186,8 @@ Status run(const std::string& config_path) {
   }
   OPENPCC_TRY(const sandbox::Sandbox sandbox, make_sandbox(config));
   OPENPCC_TRY(const Service service, load_service(config));
+  OPENPCC_TRY(const Rehearsal rehearsal, Rehearsal::create(service.child.models.front()));
+  children.rehearse = [&] { return rehearsal.run(service.child); };
   children.prepare = [&service] { return service.engine->prepare(); };
   const ParentOptions options{
       .router_com_uid = router_com_uid,
