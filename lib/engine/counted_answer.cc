@@ -37,29 +37,19 @@ std::optional<int64_t> count_at(const json& object, const char* key) {
 }  // namespace
 
 void CountedAnswer::feed(ByteView piece) {
-  while (!piece.empty()) {
-    const auto newline = std::find(piece.begin(), piece.end(), uint8_t{'\n'});
-    const auto size = static_cast<size_t>(newline - piece.begin());
-    too_long_ = too_long_ || line_.size() + size > kMaxLine;
-    if (!too_long_) append(line_, piece.first(size));
-    if (newline == piece.end()) return;
-    end_line();
-    piece = piece.subspan(size + 1);
-  }
+  lines_.feed(piece, [this](WipedBytes& line, bool too_long) { end_line(line, too_long); });
 }
 
-void CountedAnswer::end_line() {
-  if (too_long_) {
+void CountedAnswer::end_line(WipedBytes& line, bool too_long) {
+  if (too_long) {
     counted_.clear();  // it may have been the one with the counts
-  } else if (is_ollama_ || !object_of(as_text(line_)).empty()) {
-    counted_.swap(line_);
+  } else if (is_ollama_ || !object_of(as_text(line)).empty()) {
+    counted_.swap(line);
   }
-  too_long_ = false;
-  line_.clear();
 }
 
 std::optional<Usage> CountedAnswer::finish() {
-  if (!line_.empty() || too_long_) end_line();
+  lines_.finish([this](WipedBytes& line, bool too_long) { end_line(line, too_long); });
   const std::string_view text = is_ollama_ ? as_text(counted_) : object_of(as_text(counted_));
   const json answer = json::parse(text.begin(), text.end(), nullptr, false);
   if (!answer.is_object()) return std::nullopt;

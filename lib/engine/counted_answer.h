@@ -6,8 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "base/bytes.h"
-#include "base/secret_bytes.h"
+#include "engine/capped_lines.h"
 #include "engine/engine.h"
 
 namespace openpcc::engine {
@@ -24,11 +23,10 @@ class CountedAnswer {
   [[nodiscard]] std::optional<Usage> finish();
 
  private:
-  void end_line();
+  void end_line(WipedBytes& line, bool too_long);
 
   bool is_ollama_;
-  bool too_long_ = false;
-  WipedBytes line_;     // the one that is coming in
+  CappedLines lines_{kMaxLine};
   WipedBytes counted_;  // the last so far that may hold the counts
 };
 

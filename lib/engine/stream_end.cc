@@ -38,19 +38,11 @@ bool is_stream(const Request& request, std::string_view content_type) {
 }
 
 void StreamEnd::feed(ByteView piece) {
-  while (!piece.empty()) {
-    const auto newline = std::find(piece.begin(), piece.end(), uint8_t{'\n'});
-    const auto size = static_cast<size_t>(newline - piece.begin());
-    too_long_ = too_long_ || line_.size() + size > kMaxLine;
-    if (!too_long_) append(line_, piece.first(size));
-    if (newline == piece.end()) return;
-    end_line();
-    piece = piece.subspan(size + 1);
-  }
+  lines_.feed(piece, [this](WipedBytes& line, bool too_long) { end_line(line, too_long); });
 }
 
-void StreamEnd::end_line() {
-  std::string_view text = trimmed(as_text(line_));
+void StreamEnd::end_line(ByteView line, bool too_long) {
+  std::string_view text = trimmed(as_text(line));
   if (!is_ollama_) {
     constexpr std::string_view kEvent = "data:";
     text = text.starts_with(kEvent) ? trimmed(text.substr(kEvent.size())) : std::string_view();
@@ -59,16 +51,14 @@ void StreamEnd::end_line() {
   // Only lines that may be an end are parsed: most are text.
   constexpr std::string_view kKeys[] = {"\"error\"", "\"done\""};
   const auto has = [&](std::string_view key) { return text.find(key) != std::string_view::npos; };
-  if (!seen_ && !too_long_ && (has(kKeys[0]) || (is_ollama_ && has(kKeys[1])))) {
+  if (!seen_ && !too_long && (has(kKeys[0]) || (is_ollama_ && has(kKeys[1])))) {
     const json object = json::parse(text.begin(), text.end(), nullptr, false);
     seen_ = object.is_object() && (has_error(object) || (is_ollama_ && says(object, "done")));
   }
-  too_long_ = false;
-  line_.clear();
 }
 
 bool StreamEnd::seen() {
-  if (!line_.empty()) end_line();
+  lines_.finish([this](WipedBytes& line, bool too_long) { end_line(line, too_long); });
   return seen_;
 }
 

@@ -7,8 +7,7 @@
 
 #include <string_view>
 
-#include "base/bytes.h"
-#include "base/secret_bytes.h"
+#include "engine/capped_lines.h"
 #include "engine/engine.h"
 
 namespace openpcc::engine {
@@ -28,12 +27,11 @@ class StreamEnd {
   [[nodiscard]] bool seen();
 
  private:
-  void end_line();
+  void end_line(ByteView line, bool too_long);
 
   bool is_ollama_;
   bool seen_ = false;
-  bool too_long_ = false;
-  WipedBytes line_;
+  CappedLines lines_{kMaxLine};
 };
 
 }  // namespace openpcc::engine
