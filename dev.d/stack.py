@@ -223,7 +223,7 @@ evidence: {{socket: {self.sockets}/evidence.sock}}
         with open(self.log_file(name), "ab") as log, contextlib.ExitStack() as opened:
             target = log
             if name == "compute_worker":  # its children may write to no file, but to a pipe
-                writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log, start_new_session=True)
+                writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log, stderr=log, start_new_session=True)
                 target = opened.enter_context(writer.stdin)
                 self.log_writers.append(writer)
             child = subprocess.Popen([str(a) for a in argv], stdin=subprocess.DEVNULL, stdout=target, stderr=target,
