@@ -186,10 +186,11 @@ TEST(Http, AStreamThatDoesNotSayThatItEndsIsBroken) {
        {std::tuple("text/event-stream", begun, false),
         std::tuple("text/event-stream", begun + "data: [DONE]\n\n", true), std::tuple("text/plain", begun, true),
         std::tuple("application/json", std::string("{}"), true)}) {
-    net::RawServer server([&, type = type, body = body](net::RawPeer& peer) {
+    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) +
+                               "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+    net::RawServer server([&](net::RawPeer& peer) {
       (void)peer.read_until("\"stream\":true}");
-      peer.send("HTTP/1.1 200 OK\r\nContent-Type: " + std::string(type) +
-                "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+      peer.send(answer);
     });
     const auto engine = engine_at(server.port());
     ASSERT_TRUE(engine->load());
