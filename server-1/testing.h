@@ -89,8 +89,8 @@ inline Settings quick_settings() {
 
 class RouterTest : public testing::Test {
  protected:
-  void start(Settings settings = quick_settings()) {
-    auto router = Router::start(std::move(settings));
+  void start(const Settings& settings = quick_settings()) {
+    auto router = Router::start(settings);
     ASSERT_TRUE(router) << router.error().message;
     router_ = *std::move(router);
   }

@@ -73,7 +73,6 @@ TEST_F(NodeHandlerTest, AClientThatLeavesGivesItsPlaceInTheQueueBack) {
 
 TEST_F(NodeHandlerTest, AnyNumberOfQuestionsForHealthIsOneQuestionToTheWorker) {
   start();
-  std::atomic<bool> go_on = false;
   ASSERT_TRUE(talk(get("/_health")).starts_with("HTTP/1.1 200 "));
   worker_->deaf = true;
   constexpr size_t kMany = 500;
