@@ -29,16 +29,14 @@ median = statistics.median
 
 
 class Stack(stack_module.Stack):
-    """worker: more lines of compute_worker.yaml; engine_settings: more keys of its section `engine`; first_uid: where two nodes run at once."""
+    """first_uid: where two nodes run at once."""
 
-    def __init__(self, *args, worker="", engine_settings="", first_uid=stack_module.UIDS["children"], **kwargs):
+    def __init__(self, *args, first_uid=stack_module.UIDS["children"], **kwargs):
         super().__init__(BIN, *args, **kwargs)
-        self.worker, self.engine_settings, self.first_uid = worker, engine_settings, first_uid
+        self.first_uid = first_uid
 
     def _write(self, name, text):
         if name == "compute_worker.yaml":
-            more = "".join(f"  {line}\n" for line in self.engine_settings.splitlines())
-            text = text.replace("engine:\n", "engine:\n" + more, 1) + self.worker
             text = text.replace(f"first_uid: {stack_module.UIDS['children']}", f"first_uid: {self.first_uid}")
         super()._write(name, text)
 

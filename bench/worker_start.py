@@ -25,7 +25,7 @@ POOL, DEMAND, STAND_IN = "our node, children wait (pool of 4)", "our node, a chi
 
 def rounds_of(folder: pathlib.Path, requests: int, rounds: int) -> tuple[dict, list[float]]:
     stacks = {POOL: Stack(folder / "pool", engine="noop", model="bench:noop"),
-              DEMAND: Stack(folder / "demand", engine="noop", model="bench:noop", worker="pool_size: 0\n", first_uid=59400)}
+              DEMAND: Stack(folder / "demand", engine="noop", model="bench:noop", worker_settings="pool_size: 0\n", first_uid=59400)}
     stand_in, results, zgen = None, {}, []
     try:
         targets = {}

@@ -55,12 +55,13 @@ class Stack:
     with_node=False   the router alone
     badge_public_key  requests without a badge signed by it are refused
     worker_settings   more lines for compute_worker.yaml
+    engine_settings   more lines for its section `engine`, not indented
     client            more settings for the clients of this stack, such as OPENPCC_WALLET_COMMAND
     """
 
     def __init__(self, bin_dir, run_dir, *, engine="embedded", model="smollm2:135m", model_path=None, model_sha256=None,
                  engine_url=None, router_port=None, node_port=None, health_interval="250ms", router_url=None, with_node=True,
-                 badge_public_key="", client=None, worker_settings="", log=lambda text: None):
+                 badge_public_key="", client=None, worker_settings="", engine_settings="", log=lambda text: None):
         self.bin = pathlib.Path(bin_dir)
         self.run = pathlib.Path(run_dir)
         self.engine, self.model = engine, model
@@ -72,7 +73,8 @@ class Stack:
         self.with_router, self.with_node = router_url is None, with_node
         self.badge_public_key = badge_public_key
         self.client = client or {}
-        self.worker_settings = worker_settings  # lines of YAML
+        self.worker_settings = worker_settings
+        self.engine_settings = "".join(f"  {line}\n" for line in engine_settings.splitlines())
         self.log = log
         self.engine_url = engine_url  # engine http: an OpenAI-compatible server on loopback
         self.children: dict[str, subprocess.Popen] = {}
@@ -171,7 +173,7 @@ router_com_user: "{self._user('router_com')}"
 broker_socket: {self.sockets}/broker.sock
 engine:
   type: {self.engine}
-{url}  models:
+{self.engine_settings}{url}  models:
 {model}badge_public_key: "{self.badge_public_key}"
 sandbox: {{first_uid: {UIDS['children']}, without: [{'' if self.root else 'user, network'}]}}
 {self.worker_settings}""")

@@ -2,11 +2,13 @@
 """The private path with real inference, against the bare library: the same model, the same question, the same answer."""
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -20,11 +22,11 @@ VOCABULARY = os.environ.get("OPENPCC_LLAMA3_VOCABULARY", "")
 
 
 class ModelTest(unittest.TestCase):
-    def start(self, name: str, path) -> Stack:
+    def start(self, name: str, path, **options) -> Stack:
         folder = tempfile.TemporaryDirectory(prefix="openpcc-test-")
         self.addCleanup(folder.cleanup)
         pathlib.Path(folder.name).chmod(0o755)
-        stack = Stack(BIN, folder.name, engine="embedded", model=name, model_path=path)
+        stack = Stack(BIN, folder.name, engine="embedded", model=name, model_path=path, **options)
         self.addCleanup(stack.stop)
         stack.start()
         return stack
@@ -86,6 +88,67 @@ class ModelTest(unittest.TestCase):
             plain = self.ask(stack, "--max-tokens", "1", "a b")["usage"]["prompt_tokens"]
             typed = self.ask(stack, "--max-tokens", "1", "a<|eot_id|> b")["usage"]["prompt_tokens"]
             self.assertGreater(typed, plain + 1, "<|eot_id|> became one token: the user can end his own turn")
+
+    def test_requests_at_one_time_share_the_processors(self):
+        for worker_settings in ("", "fresh_children: true\npool_size: 1\n"):
+            with self.subTest(worker_settings):
+                path = self.tiny_model()
+                stack = self.start("tiny", path, engine_settings="threads: 3", worker_settings=worker_settings)
+                parent = stack.children["compute_worker"].pid
+
+                def threads_at_work() -> list[int]:
+                    before = self.children(parent)
+                    time.sleep(0.2)
+                    now = self.children(parent)
+                    return sorted(threads for pid, (threads, ticks) in now.items() if ticks > before.get(pid, (0, ticks))[1])
+
+                with contextlib.ExitStack() as clients:
+                    for expected in ([3], [1, 2], [1, 1, 1], [1, 1, 1, 1]):
+                        clients.enter_context(self.client_that_goes_on(stack))
+                        self.come_true(threads_at_work, expected)
+                    clients.close()
+                    clients.enter_context(self.client_that_goes_on(stack))
+                    self.come_true(threads_at_work, [3])
+                stack.stop()
+
+    @contextlib.contextmanager
+    def client_that_goes_on(self, stack):
+        """Asks again whenever it has its answer."""
+        over = threading.Event()
+
+        def ask():
+            while not over.is_set():
+                with subprocess.Popen([BIN / "pcc", "ask", "Tell me something random."], env=stack.client_env(),
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+                    while client.poll() is None:
+                        if over.wait(0.02):
+                            client.kill()
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    @staticmethod
+    def children(parent: int) -> dict[str, tuple[int, int]]:
+        """Threads of each, and the ticks that they have run."""
+        found = {}
+        for pid in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+            try:
+                fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            found[pid] = (int(fields[17]), int(fields[11]) + int(fields[12]))
+        return found
+
+    def come_true(self, what, expected) -> None:
+        deadline = time.monotonic() + 20
+        while (got := what()) != expected:
+            self.assertLess(time.monotonic(), deadline, f"{got}, not {expected}")
+            time.sleep(0.02)
 
     def test_a_client_that_pinned_the_model_refuses_one_changed_byte(self):
         path = self.tiny_model()

@@ -45,6 +45,10 @@ class EmbeddedEngine : public Engine {
     return {};
   }
 
+  void limit_threads(const std::atomic<uint16_t>& most) override {
+    for (const auto& model : models_) model->limit_threads(most);
+  }
+
   Result<std::optional<Usage>> handle(const Request& request, ResponseSink& sink) override {
     if (models_.empty()) {
       return fail(kNotLoaded, "the model is not loaded");

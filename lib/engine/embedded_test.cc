@@ -44,6 +44,51 @@ TEST(Embedded, AnswersTokenForTokenOnLlama3sVocabulary) {
   EXPECT_EQ(content_of(whole), want["text"].get<std::string>());
 }
 
+// Says after each piece how many threads the process has, and gives it another number.
+struct ThreadsSink : CollectingSink {
+  Status content(ByteView bytes) override {
+    OPENPCC_TRY_STATUS(CollectingSink::content(bytes));
+    seen.push_back(proc_number("status", "Threads:"));
+    most = given[seen.size() % given.size()];
+    return {};
+  }
+  std::vector<uint16_t> given = {1, 3, 2, 4, 9, 0};  // nine: as many as there are; none: one
+  std::atomic<uint16_t> most = given[0];
+  std::vector<long> seen;
+};
+
+TEST(Embedded, ComputesWithAsManyThreadsAsItMayAndSaysTheSame) {
+  EmbeddedConfig config;
+  config.models = {{"m", demo_model()}};
+  config.threads = 4;
+  const auto engine = make_embedded(config);
+  ASSERT_TRUE(engine->load());
+  const json question = chat("Write a haiku about rain.", {{"stream", true}, {"max_tokens", 25}});
+  const json fixed = ask(*engine, kChatCompletionsPath, question);
+  const json got = json::parse(in_child([&] {
+    ThreadsSink sink;
+    engine->limit_threads(sink.most);
+    const std::string text = question.dump();
+    const bool whole = engine->handle({kChatCompletionsPath, as_bytes(text)}, sink).has_value();
+    const std::vector<json> stream = sink.stream();
+    std::string answer;
+    for (const json& chunk : stream) answer += chunk["choices"][0]["delta"].value("content", "");
+    return json{{"whole", whole}, {"answer", answer}, {"seen", sink.seen}}.dump();
+  }));
+  CollectingSink reader;
+  reader.body = fixed["body"].get<std::string>();
+  std::string wanted;
+  for (const json& chunk : reader.stream()) wanted += chunk["choices"][0]["delta"].value("content", "");
+  EXPECT_TRUE(got["whole"]);
+  EXPECT_EQ(got["answer"], wanted);
+  const auto seen = got["seen"].get<std::vector<long>>();
+  ASSERT_GT(seen.size(), 12U);
+  // Each token is computed with what was given before it; of the pool before there may be as many again.
+  EXPECT_EQ(*std::min_element(seen.begin(), seen.end()), 1);
+  EXPECT_GE(*std::max_element(seen.begin(), seen.end()), 4);
+  EXPECT_LE(*std::max_element(seen.begin(), seen.end()), 8);
+}
+
 TEST(Embedded, StreamsTheSameTextAsItGivesWhole) {
   const auto engine = loaded(demo_model());
   const std::string whole = content_of(ask(*engine, kChatCompletionsPath, chat("Count to five.")));

@@ -10,6 +10,7 @@
 // Prompts and answers are never in an Error, nor logged. Not thread-safe: one engine belongs to one thread.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -74,6 +75,9 @@ class Engine {
   [[nodiscard]] virtual Status load() = 0;
   // In the child, before it is locked down: opens what handle() could not open any more.
   [[nodiscard]] virtual Status prepare() { return {}; }
+  // In the child: from now on no more threads compute than `most` says, at least 1, which is read again for each token
+  // and may change at any time. It must outlive the engine.
+  virtual void limit_threads(const std::atomic<uint16_t>& most) { (void)most; }
   [[nodiscard]] virtual Result<std::optional<Usage>> handle(const Request& request, ResponseSink& sink) = 0;
 };
 

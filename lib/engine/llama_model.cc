@@ -86,26 +86,37 @@ Result<std::unique_ptr<LlamaModel>> LlamaModel::load(const ModelFile& file, cons
   return loaded;
 }
 
-LlamaModel::~LlamaModel() {
-  if (threads_ != nullptr) {
-    llama_detach_threadpool(context_.get());
-    if (auto* free_pool = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free")) {
-      free_pool(threads_);
-    }
+void LlamaModel::Deleter::operator()(ggml_threadpool* threads) const {
+  if (auto* free_pool = cpu_function<decltype(ggml_threadpool_free)>("ggml_threadpool_free")) {
+    free_pool(threads);
   }
 }
 
-// Threads do not survive a fork, so each child starts its own, once.
-void LlamaModel::start_threads() {
-  if (threads_ != nullptr || thread_count_ == 1) {
+LlamaModel::~LlamaModel() {
+  if (context_) {
+    llama_detach_threadpool(context_.get());
+  }
+}
+
+// Threads do not survive a fork, so each child starts its own. Those of a pool that are not needed would wait for work
+// by spinning: another number takes another pool. libllama speaks to the old one once more, to have it pause.
+void LlamaModel::use_threads() {
+  const uint32_t most = most_threads_ == nullptr ? thread_count_ : most_threads_->load(std::memory_order_relaxed);
+  const uint32_t wanted = std::clamp(most, 1U, thread_count_);
+  old_threads_.reset();
+  if (wanted == threads_now_) {
     return;
   }
-  llama_set_n_threads(context_.get(), static_cast<int32_t>(thread_count_), static_cast<int32_t>(thread_count_));
-  if (auto* new_pool = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new")) {
-    ggml_threadpool_params params = ggml_threadpool_params_default(static_cast<int>(thread_count_));
-    threads_ = new_pool(&params);
-    llama_attach_threadpool(context_.get(), threads_, nullptr);
+  old_threads_ = std::move(threads_);
+  llama_detach_threadpool(context_.get());
+  llama_set_n_threads(context_.get(), static_cast<int32_t>(wanted), static_cast<int32_t>(wanted));
+  auto* new_pool = cpu_function<decltype(ggml_threadpool_new)>("ggml_threadpool_new");
+  if (wanted > 1 && new_pool != nullptr) {
+    ggml_threadpool_params params = ggml_threadpool_params_default(static_cast<int>(wanted));
+    threads_.reset(new_pool(&params));
+    llama_attach_threadpool(context_.get(), threads_.get(), nullptr);
   }
+  threads_now_ = wanted;
 }
 
 Accepted<std::vector<int32_t>> LlamaModel::prompt_of(const Generation& generation) {
@@ -187,6 +198,7 @@ uint64_t LlamaModel::room() const {
 Status LlamaModel::decode(int32_t* tokens, size_t count) {
   for (size_t done = 0; done < count;) {
     const size_t now = std::min<size_t>(count - done, batch_tokens_);
+    use_threads();
     if (llama_decode(context_.get(), llama_batch_get_one(tokens + done, static_cast<int32_t>(now))) != 0) {
       return fail(kBroken, "libllama could not compute the next tokens");
     }
@@ -199,7 +211,6 @@ Status LlamaModel::decode(int32_t* tokens, size_t count) {
 Result<std::optional<std::string_view>> LlamaModel::next() {
   try {
     if (position_ == 0) {
-      start_threads();
       OPENPCC_TRY_STATUS(decode(prompt_.data(), prompt_.size()));
     } else {
       OPENPCC_TRY_STATUS(decode(&last_, 1));

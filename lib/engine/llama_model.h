@@ -5,6 +5,7 @@
 // copy-on-write.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -30,6 +31,8 @@ class LlamaModel : public TokenSource {
 
   [[nodiscard]] const std::string& name() const { return name_; }
 
+  void limit_threads(const std::atomic<uint16_t>& most) { most_threads_ = &most; }
+
   // In the child. The first next() computes the prompt.
   [[nodiscard]] Accepted<uint64_t> begin(const Generation& generation) override;
   [[nodiscard]] uint64_t room() const override;
@@ -42,7 +45,9 @@ class LlamaModel : public TokenSource {
     void operator()(llama_model* model) const { llama_model_free(model); }
     void operator()(llama_context* context) const { llama_free(context); }
     void operator()(llama_sampler* sampler) const { llama_sampler_free(sampler); }
+    void operator()(ggml_threadpool* threads) const;
   };
+  using ThreadPool = std::unique_ptr<ggml_threadpool, Deleter>;
 
   LlamaModel() = default;
   [[nodiscard]] Accepted<std::vector<int32_t>> prompt_of(const Generation& generation);
@@ -53,7 +58,7 @@ class LlamaModel : public TokenSource {
   [[nodiscard]] Result<std::string_view> piece_of(int32_t token);
   void compute_chances();
   [[nodiscard]] std::optional<Refusal> make_tool_grammar();
-  void start_threads();
+  void use_threads();
   [[nodiscard]] Status decode(int32_t* tokens, size_t count);
 
   std::string name_;
@@ -68,8 +73,11 @@ class LlamaModel : public TokenSource {
   std::optional<ToolPlan> tool_plan_;  // of the request, where it has to do with tools
   std::vector<int32_t> spelled_out_;   // control tokens that are text in such an answer
   const llama_vocab* vocab_ = nullptr;
-  ggml_threadpool* threads_ = nullptr;
-  uint32_t thread_count_ = 1;
+  ThreadPool threads_;         // what libllama computes with; absent: the calling thread alone
+  ThreadPool old_threads_;     // what it computed with, until it has taken the others
+  uint32_t thread_count_ = 1;  // as configured
+  uint32_t threads_now_ = 1;
+  const std::atomic<uint16_t>* most_threads_ = nullptr;
   uint64_t context_tokens_ = 0;  // as configured; libllama rounds its own number up
   uint32_t batch_tokens_ = 512;
   size_t longest_token_ = 1;  // bytes

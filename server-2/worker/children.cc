@@ -18,6 +18,7 @@
 namespace openpcc::worker {
 namespace {
 
+constexpr int kNoShares = 0;  // in place of a descriptor
 constexpr auto kPauseAfterDeath = std::chrono::seconds(1);
 
 // Siblings share what the parent had at their fork: also the canary that guards their stacks. This gives the child one
@@ -32,14 +33,16 @@ __attribute__((no_stack_protector)) void renew_stack_canary(uint64_t canary) {
 #endif
 }
 
-Status exec_afresh(std::vector<std::string> arguments, pid_t parent, uid_t uid, const ChildEnds& ends) {
-  for (const process::UniqueFd* fd : {&ends.router, &ends.broker, &ends.report}) {
-    OPENPCC_TRY_STATUS(process::set_close_on_exec(fd->get(), false));
+Status exec_afresh(std::vector<std::string> arguments, pid_t parent, uid_t uid, const ChildEnds& ends, int shares,
+                   size_t slot) {
+  for (const int fd : {ends.router.get(), ends.broker.get(), ends.report.get(), shares}) {
+    if (fd != kNoShares) OPENPCC_TRY_STATUS(process::set_close_on_exec(fd, false));
   }
   OPENPCC_TRY_STATUS(process::keep_capabilities_through_exec());
   arguments.emplace_back("--serve");
   arguments.push_back(std::to_string(ends.router.get()) + "," + std::to_string(ends.broker.get()) + "," +
-                      std::to_string(ends.report.get()) + "," + std::to_string(parent) + "," + std::to_string(uid));
+                      std::to_string(ends.report.get()) + "," + std::to_string(parent) + "," + std::to_string(uid) +
+                      "," + std::to_string(shares) + "," + std::to_string(slot));
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
@@ -61,26 +64,31 @@ Result<std::vector<int>> opened_by(const std::function<Status()>& prepare) {
 }  // namespace
 
 Result<FreshChild> parse_fresh_child(std::string_view text) {
-  std::array<uint32_t, 5> numbers{};
+  std::array<uint32_t, 7> numbers{};
   for (size_t i = 0; i < numbers.size(); ++i) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), numbers.at(i));
-    if (error != std::errc()) return fail(kBadControl, "--serve: not five numbers");
+    if (error != std::errc()) return fail(kBadControl, "--serve: not seven numbers");
     text.remove_prefix(static_cast<size_t>(end - text.data()));
     const bool last = i + 1 == numbers.size();
-    if (last != text.empty() || (!last && text.front() != ',')) return fail(kBadControl, "--serve: not five numbers");
+    if (last != text.empty() || (!last && text.front() != ',')) return fail(kBadControl, "--serve: not seven numbers");
     if (!last) text.remove_prefix(1);
   }
   FreshChild child;
-  for (size_t i = 0; i < 3; ++i) {
-    if (numbers.at(i) <= STDERR_FILENO || numbers.at(i) > INT32_MAX) return fail(kBadControl, "--serve: no descriptor");
+  for (const size_t i : {0, 1, 2, 5}) {
+    const bool none = i == 5 && numbers.at(i) == kNoShares;
+    if (!none && (numbers.at(i) <= STDERR_FILENO || numbers.at(i) > INT32_MAX)) {
+      return fail(kBadControl, "--serve: no descriptor");
+    }
   }
   child.ends = {process::UniqueFd(static_cast<int>(numbers[0])), process::UniqueFd(static_cast<int>(numbers[1])),
                 process::UniqueFd(static_cast<int>(numbers[2]))};
-  for (const process::UniqueFd* fd : {&child.ends.router, &child.ends.broker, &child.ends.report}) {
-    OPENPCC_TRY_STATUS(process::set_close_on_exec(fd->get(), true));
+  if (numbers[5] != kNoShares) child.shares.reset(static_cast<int>(numbers[5]));
+  for (const process::UniqueFd* fd : {&child.ends.router, &child.ends.broker, &child.ends.report, &child.shares}) {
+    if (*fd) OPENPCC_TRY_STATUS(process::set_close_on_exec(fd->get(), true));
   }
   child.parent = static_cast<pid_t>(numbers[3]);
   child.uid = numbers[4];
+  child.slot = numbers[6];
   return child;
 }
 
@@ -136,8 +144,7 @@ Result<uint64_t> Children::fork_one(bool ahead) {
     uint64_t canary = 0;
     if (!system_random({reinterpret_cast<uint8_t*>(&canary), sizeof canary})) ::_exit(kExitFailed);
     renew_stack_canary(canary);
-    be_child(parent, options_.first_uid + static_cast<uid_t>(slot),
-             {std::move(router.second), std::move(broker.second), std::move(report.second)}, ahead);
+    be_child(parent, slot, {std::move(router.second), std::move(broker.second), std::move(report.second)}, ahead);
   }
   options_.on_made(process::Clock::now() - start);
   *free = true;
@@ -153,12 +160,19 @@ Result<uint64_t> Children::fork_one(bool ahead) {
 
 // noexcept: nothing may unwind into the parent's code, and before a call that cannot return but might throw, clang
 // looks at the caller's canary, which is the parent's. For the same reason it is no part of its caller.
-[[gnu::noinline]] void Children::be_child(pid_t parent, uid_t uid, ChildEnds ends, bool ahead) noexcept {
+[[gnu::noinline]] void Children::be_child(pid_t parent, size_t slot, ChildEnds ends, bool ahead) noexcept {
   process::restore_signals();
+  const uid_t uid = options_.first_uid + static_cast<uid_t>(slot);
+  const ThreadShares* shares = options_.shares.get();
   const auto ready = [&]() -> Status {
-    const int keep[] = {ends.router.get(), ends.broker.get(), ends.report.get()};
-    OPENPCC_TRY_STATUS(process::close_all_but(keep));
-    return options_.afresh.empty() ? Status() : exec_afresh(options_.afresh, parent, uid, ends);
+    std::vector<int> keep = {ends.router.get(), ends.broker.get(), ends.report.get()};
+    if (!options_.afresh.empty()) {
+      if (shares != nullptr) keep.push_back(shares->fd());
+      OPENPCC_TRY_STATUS(process::close_all_but(keep));
+      return exec_afresh(options_.afresh, parent, uid, ends, shares == nullptr ? kNoShares : shares->fd(), slot);
+    }
+    if (shares != nullptr && options_.follow) options_.follow(shares->of(slot));
+    return process::close_all_but(keep);
   }();
   if (!ready) {
     spdlog::error("a child could not be set up: {}", ready.error().message);
@@ -180,6 +194,7 @@ Result<Children::Taken> Children::take(uint64_t owner) {
   child.owner = owner;
   child.deadline = process::within(options_.time_limit);
   ++running_;
+  share_out();
   return Taken{found->first, std::move(child.router), std::move(child.broker)};
 }
 
@@ -236,6 +251,16 @@ process::Deadline Children::next_refill() const {
   return waiting() < options_.pool ? not_before_ : process::kForever;
 }
 
+void Children::share_out() {
+  if (!options_.shares) return;
+  std::vector<size_t> at_work;
+  at_work.reserve(running_);
+  for (const auto& [id, child] : children_) {
+    if (child.running) at_work.push_back(child.slot);
+  }
+  options_.shares->share_out(at_work);
+}
+
 std::vector<Children::Ended> Children::reap() {
   std::vector<Ended> ended;
   for (auto it = children_.begin(); it != children_.end();) {
@@ -268,6 +293,7 @@ std::vector<Children::Ended> Children::reap() {
     slots_[child.slot] = false;
     it = children_.erase(it);
   }
+  if (!ended.empty()) share_out();
   return ended;
 }
 

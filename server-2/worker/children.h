@@ -8,12 +8,14 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <vector>
 
 #include "process/fd.h"
 #include "sandbox/sandbox.h"
 #include "worker/protocol.h"
 #include "worker/report.h"
+#include "worker/thread_shares.h"
 
 namespace openpcc::worker {
 
@@ -36,6 +38,10 @@ struct ChildrenOptions {
   // FreshChild as text; it loads the engine, enters the sandbox and waits, by serve_afresh(). For engines that cannot
   // live after a fork; siblings then share no address layout.
   std::vector<std::string> afresh = {};
+  // Of users() slots: of what the processors are shared out among the children at work. None: nothing is shared out.
+  std::shared_ptr<ThreadShares> shares = {};
+  // In a forked child, before anything else of it: where it may look how many threads it has.
+  std::function<void(const ThreadShare& share)> follow = {};
   // In a child that is made ahead, before lockdown: what makes its own request quicker. A failure is logged.
   std::function<Status()> rehearse = {};
   // In the child before lockdown, for an engine that needs something open; what it opens stays open.
@@ -49,6 +55,8 @@ struct FreshChild {
   ChildEnds ends;
   pid_t parent = 0;
   uid_t uid = 0;
+  process::UniqueFd shares = {};  // for ThreadShares::look(), with
+  size_t slot = 0;
 };
 // kBadControl for text that exec_afresh() did not write. The descriptors are the process's own from here on.
 [[nodiscard]] Result<FreshChild> parse_fresh_child(std::string_view text);
@@ -111,7 +119,8 @@ class Children {
     std::optional<Ending> killed = std::nullopt;
   };
   Result<uint64_t> fork_one(bool ahead);
-  [[noreturn]] void be_child(pid_t parent, uid_t uid, ChildEnds ends, bool ahead) noexcept;
+  [[noreturn]] void be_child(pid_t parent, size_t slot, ChildEnds ends, bool ahead) noexcept;
+  void share_out();
   void kill(Child& child, Ending why);
 
   const sandbox::Sandbox& sandbox_;

@@ -143,6 +143,34 @@ TEST_F(WorkerParent, CountsWhatItsChildrenReportAndHowTheyEnd) {
   EXPECT_EQ(after.find("very long text"), std::string::npos);
 }
 
+std::string ask(const Answer& child, std::string_view order) {
+  EXPECT_TRUE(process::send_message(child.fd.get(), as_bytes(order), within(1s)).has_value());
+  const auto answer = process::receive_message(child.fd.get(), 100, within(5s));
+  return answer ? std::string(as_text(answer->body)) : answer.error().message;
+}
+
+TEST_F(WorkerParent, SharesTheThreadsOutAmongTheChildrenAtWork) {
+  threads_ = 5;
+  start({.children = {.pool = 2, .max_running = 8}});
+  const UniqueFd connection = connect();
+  std::vector<Answer> children;
+  children.push_back(start_child(connection, 1));
+  EXPECT_EQ(ask(children[0], "threads"), "5");
+  children.push_back(start_child(connection, 2));
+  EXPECT_EQ(ask(children[0], "threads"), "3");
+  EXPECT_EQ(ask(children[1], "threads"), "2");
+  for (uint32_t tag = 3; tag <= 7; ++tag) children.push_back(start_child(connection, tag));
+  for (const Answer& child : children) EXPECT_EQ(ask(child, "threads"), "1") << "each has one at least";
+  while (children.size() > 2) {
+    children.erase(children.begin());
+    EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
+  }
+  EXPECT_EQ(ask(children[0], "threads"), "3");
+  children.erase(children.begin());
+  EXPECT_EQ(next(connection).message.type, ControlType::kEnded);
+  EXPECT_EQ(ask(children[0], "threads"), "5");
+}
+
 TEST_F(WorkerParent, IsReadyOnceItHasTheBroker) {
   start({}, false);
   EXPECT_FALSE(ping(path(), within(5s))->ready);
@@ -151,11 +179,12 @@ TEST_F(WorkerParent, IsReadyOnceItHasTheBroker) {
 }
 
 TEST(FreshChild, TextOfAnotherShapeIsRefused) {
-  for (const char* text : {"", "3", "3,4,5,6", "3,4,5,6,7,8", "3,4,5,6,", "3,4,5,6,7 ", "a,4,5,6,7", "-3,4,5,6,7",
-                           "0,4,5,6,7", "3,2,5,6,7", "99999999999,4,5,6,7"}) {
+  for (const char* text :
+       {"", "3", "3,4,5,6,7", "3,4,5,6,7,0", "3,4,5,6,7,0,0,0", "3,4,5,6,7,0,", "3,4,5,6,7,0,0 ", "a,4,5,6,7,0,0",
+        "-3,4,5,6,7,0,0", "0,4,5,6,7,0,0", "3,2,5,6,7,0,0", "3,4,5,6,7,1,0", "99999999999,4,5,6,7,0,0"}) {
     EXPECT_FALSE(parse_fresh_child(text).has_value()) << text;
   }
-  EXPECT_FALSE(parse_fresh_child("900,901,902,1,59200").has_value()) << "descriptors that are not open";
+  EXPECT_FALSE(parse_fresh_child("900,901,902,1,59200,0,0").has_value()) << "descriptors that are not open";
 }
 
 TEST(ServeInSandbox, KeepsItsThreeEndsAndWhatPrepareOpensAndNothingElse) {

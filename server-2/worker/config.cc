@@ -140,8 +140,13 @@ Result<Config> parse_config(std::string_view yaml) {
   return read(root);
 }
 
+uint32_t engine_threads(const Config& config) {
+  return config.engine_type == "embedded" ? engine::most_threads(config.embedded) : 1;
+}
+
 uint32_t child_threads(const Config& config) {
-  return (config.engine_type == "embedded" ? engine::most_threads(config.embedded) : 1) + kSpareThreads;
+  const uint32_t threads = engine_threads(config);
+  return (threads > 1 ? 2 * threads : 1) + kSpareThreads;
 }
 
 std::unique_ptr<engine::Engine> make_engine(const Config& config) {

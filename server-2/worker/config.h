@@ -38,7 +38,10 @@ struct Config {
 [[nodiscard]] Result<Config> load_config(const std::string& path);
 [[nodiscard]] Result<Config> parse_config(std::string_view yaml);  // for tests
 
-// The most threads that a child may have: those its engine computes with, and a few to spare.
+// How many threads the engine computes with in this process, at most.
+[[nodiscard]] uint32_t engine_threads(const Config& config);
+// The most threads that a child may have. Twice the engine's, since those of one token may not be gone when those of
+// the next, more or fewer, begin; and a few to spare.
 [[nodiscard]] uint32_t child_threads(const Config& config);
 
 // The engine the configuration names; not loaded yet.

@@ -72,14 +72,16 @@ TEST(WorkerConfig, AChildMayHaveTheThreadsOfItsEngineAndAFewMore) {
   config->embedded.threads = 50;
   EXPECT_EQ(child_threads(*config), 4U) << "another engine's setting";
   config->engine_type = "embedded";
-  EXPECT_EQ(child_threads(*config), 53U);
+  EXPECT_EQ(child_threads(*config), 103U);
   config->embedded.models.push_back({.name = "b", .path = "/b", .threads = 70});
-  EXPECT_EQ(child_threads(*config), 73U) << "of the model with the most";
+  EXPECT_EQ(child_threads(*config), 143U) << "of the model with the most";
   config->embedded.models.pop_back();
   config->embedded.threads = 0;
   cpu_set_t processors;
   ASSERT_EQ(::sched_getaffinity(0, sizeof processors, &processors), 0);
-  EXPECT_EQ(child_threads(*config), 3U + static_cast<uint32_t>(CPU_COUNT(&processors)));
+  const auto count = static_cast<uint32_t>(CPU_COUNT(&processors));
+  EXPECT_EQ(engine_threads(*config), count);
+  EXPECT_EQ(child_threads(*config), count == 1 ? 4U : 3U + 2 * count);
 }
 
 TEST(WorkerConfig, MistakesAreNamed) {

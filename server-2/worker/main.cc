@@ -152,6 +152,10 @@ Status serve_afresh(const std::string& config_path, const std::string& text) {
   OPENPCC_TRY_STATUS(process::set_up_log("compute_worker", config.log_level));
   OPENPCC_TRY_STATUS(process::harden_process());
   OPENPCC_TRY(const Service service, load_service(config));
+  if (fresh.shares) {
+    OPENPCC_TRY(const ThreadShare* share, ThreadShares::look(std::move(fresh.shares), fresh.slot));
+    service.engine->limit_threads(*share);
+  }
   OPENPCC_TRY(const sandbox::Sandbox sandbox, sandbox::Sandbox::create(sandbox_options(config)));
   if (!needs_network(config)) {  // else it was made for a request that waits already
     OPENPCC_TRY(const Rehearsal rehearsal, Rehearsal::create(service.child.models.front()));
@@ -189,6 +193,11 @@ Status run(const std::string& config_path) {
   OPENPCC_TRY(const Rehearsal rehearsal, Rehearsal::create(service.child.models.front()));
   children.rehearse = [&] { return rehearsal.run(service.child); };
   children.prepare = [&service] { return service.engine->prepare(); };
+  if (const uint32_t threads = engine_threads(config); threads > 1) {
+    OPENPCC_TRY(ThreadShares shares, ThreadShares::create(children.users(), threads));
+    children.shares = std::make_shared<ThreadShares>(std::move(shares));
+    children.follow = [&service](const ThreadShare& share) { service.engine->limit_threads(share); };
+  }
   const ParentOptions options{
       .router_com_uid = router_com_uid,
       .children = std::move(children),

@@ -21,8 +21,11 @@ using namespace std::chrono_literals;
 using process::UniqueFd;
 using process::within;
 
-// Answers each message on its socket: "pid", "parent", "descriptors"; "broker" passes one through the broker's pair;
-// "exit N" and "crash" end it; the end of the stream ends it with 3.
+// Where the child may look how many threads it has.
+inline const ThreadShare* share_of_this_child = nullptr;
+
+// Answers each message on its socket: "pid", "parent", "descriptors", "threads"; "broker" passes one through the
+// broker's pair; "exit N" and "crash" end it; the end of the stream ends it with 3.
 inline int obedient_child(ChildEnds ends) {
   const auto& [router, broker, report] = ends;
   while (true) {
@@ -31,6 +34,7 @@ inline int obedient_child(ChildEnds ends) {
     const std::string order(as_text(message->body));
     std::string answer;
     if (order == "pid") answer = std::to_string(::getpid());
+    if (order == "threads") answer = std::to_string(share_of_this_child->load());
     if (order == "parent") answer = std::to_string(::getppid());
     if (order == "descriptors") {
       for (int fd = 0; fd < 200; ++fd) {
@@ -111,6 +115,12 @@ class WorkerParent : public ::testing::Test {
       auto sandbox =
           sandbox::Sandbox::create({.without = {std::begin(sandbox::kAllLayers), std::end(sandbox::kAllLayers)}});
       if (!sandbox) ::_exit(2);
+      if (threads_ != 0) {
+        auto shares = ThreadShares::create(options.children.users(), threads_);
+        if (!shares) ::_exit(2);
+        options.children.shares = std::make_shared<ThreadShares>(std::move(*shares));
+        options.children.follow = [](const ThreadShare& share) { share_of_this_child = &share; };
+      }
       auto parent = Parent::create(std::move(*listener), *sandbox, options, obedient_child, link);
       ::_exit(parent && parent->run() ? 0 : 1);
     }
@@ -141,6 +151,7 @@ class WorkerParent : public ::testing::Test {
   process::TemporaryDirectory directory_;
   std::unique_ptr<StubBroker> broker_;
   pid_t pid_ = 0;
+  uint32_t threads_ = 0;  // to be shared out among the children; set it before start()
 };
 
 struct Answer {
