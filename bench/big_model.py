@@ -80,7 +80,11 @@ def main() -> int:
                          [[os.path.getsize(path) / (1 << 20), parent["Rss"], parent["Pss"], parent["AnonHugePages"]]], note)
             node_tokens.through_node(stack, 2, "Hello")
             report.table(f"Tokens/s, {name}", node_tokens.RATES,
-                         node_tokens.rates(stack, path, threads, rounds, tokens, ("Hello",)), f"{threads} threads, {tokens} tokens, {rounds} rounds.")
+                         node_tokens.rates(stack, path, threads, rounds, tokens, ("Hello", node_tokens.STORY)),
+                         f"{threads} threads, {tokens} tokens, {rounds} rounds.")
+            report.table(f"Concurrent requests, total tokens/s, {name}", node_tokens.TOTALS,
+                         node_tokens.totals(stack, path, threads, 1, max(tokens // 2, 2), (1, 2) if options.quick else (1, 2, 4, 8), "Hello"),
+                         f"{max(tokens // 2, 2)} tokens each, one round.")
     report.show()
     return 0
 

@@ -85,17 +85,17 @@ def load(folder: pathlib.Path, port: int, body: bytes, fields: list[str], reques
     return result
 
 
-def run_json(*argv) -> dict:
-    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False)
+def run_json(*argv, env=None) -> dict:
+    done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=False, env=env)
     if done.returncode != 0:
         raise SystemExit(f"{argv[0]} failed: {done.stderr.strip()}")
     return json.loads(done.stdout)
 
 
-def zgen_ms() -> float:
-    """One ECDH_ZGen in its policy session on swtpm, by itself: what a request cannot do without."""
+def zgen_ms(prepared: bool) -> float:
+    """One ECDH_ZGen on swtpm, by itself. prepared: what a request waits for, its policy session made before; else the TPM's whole work for it."""
     out = run_json(BIN / "openpcc_bench", "--benchmark_filter=BM_TpmEcdhZGen", "--benchmark_format=json")
-    return out["benchmarks"][0]["real_time"]
+    return next(row["real_time"] for row in out["benchmarks"] if row["name"].startswith(f"BM_TpmEcdhZGen/prepared:{int(prepared)}"))
 
 
 # -- /proc ------------------------------------------------------------------------------------------------------------

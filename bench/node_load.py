@@ -50,7 +50,7 @@ def main() -> int:
             body, fields = stack.sealed_request()
             measure.load(folder, stack.node_port, body, fields, 20)
             for number in range(rounds):
-                zgen.append(measure.zgen_ms())
+                zgen.append(measure.zgen_ms(prepared=False))
                 for count in clients:
                     measure.say(f"{count} clients, round {number + 1} of {rounds}")
                     results[count].append(one_round(stack, folder, body, fields, requests, count))

@@ -24,15 +24,21 @@ STORY = "Tell me a long story about a lighthouse and the people who live near it
 LONG = STORY + " Use what follows. " + "The keeper rises before the sun and writes down the wind, the tide and every sail that he sees. " * 16
 
 
-def bare(model, tokens: int, threads: int, prompt: str) -> dict:
-    """llama_bare: as libllama comes, on ordinary pages."""
-    done = subprocess.run([TOOLS / "llama_bare", model, str(tokens), str(threads), prompt], capture_output=True, text=True, check=True)
+def kernels(ggmls: bool) -> dict:
+    """The environment of a program that computes with ggml's own matrix products, or with ours (cmake/llama/q4_0_ggml.cc)."""
+    return {**os.environ, "OPENPCC_CPU_KERNELS": "ggml" if ggmls else ""}
+
+
+def bare(model, tokens: int, threads: int, prompt: str, ggmls=False) -> dict:
+    """llama_bare: on ordinary pages."""
+    done = subprocess.run([TOOLS / "llama_bare", model, str(tokens), str(threads), prompt], capture_output=True, text=True, check=True,
+                          env=kernels(ggmls))
     found = re.search(r"prompt (\d+) tokens, first token ([\d.]+) ms, then ([\d.]+) tokens/s", done.stderr)
     return {"prompt_tokens": int(found[1]), "first_token_ms": float(found[2]), "tokens_per_second": float(found[3])}
 
 
-def batched(model, sequences: int, tokens: int, threads: int, prompt: str) -> dict:
-    return measure.run_json(BIN / "batched", model, sequences, tokens, threads, prompt)
+def batched(model, sequences: int, tokens: int, threads: int, prompt: str, ggmls=False) -> dict:
+    return measure.run_json(BIN / "batched", model, sequences, tokens, threads, prompt, env=kernels(ggmls))
 
 
 def through_node(stack: Stack, tokens: int, prompt: str) -> dict:
@@ -46,6 +52,7 @@ def rates(stack, model, threads: int, rounds: int, tokens: int, prompts) -> list
     rows = []
     for prompt in prompts:
         targets = {"bare library (llama_bare)": lambda p=prompt: bare(model, tokens, threads, p),
+                   "the same with ggml's own kernels": lambda p=prompt: bare(model, tokens, threads, p, ggmls=True),
                    "bare library, huge pages (batched, one sequence)": lambda p=prompt: batched(model, 1, tokens, threads, p),
                    "node": lambda p=prompt: through_node(stack, tokens, p)}
         results = {name: [] for name in targets}
@@ -97,18 +104,22 @@ def memory_of(stack: Stack, counts, tokens: int) -> list[list]:
     return rows
 
 
-def totals(stack, model, threads: int, rounds: int, tokens: int, counts) -> list[list]:
+def totals(stack, model, threads: int, rounds: int, tokens: int, counts, prompt=STORY) -> list[list]:
     rows = []
     for count in counts:
-        node, one = [], []
+        node, one, ggmls = [], [], []
         for number in range(rounds):
             measure.say(f"{count} concurrent requests, round {number + 1} of {rounds}")
             start = time.monotonic()
-            answers = [measure.finish(p) for p in [stack.pcc("--json", "--temperature", 0, "--max-tokens", tokens, STORY) for _ in range(count)]]
+            answers = [measure.finish(p) for p in [stack.pcc("--json", "--temperature", 0, "--max-tokens", tokens, prompt) for _ in range(count)]]
             node.append(sum(a["usage"]["completion_tokens"] for a in answers) / (time.monotonic() - start))
-            one.append(batched(model, count, tokens, threads, STORY)["total_per_second"])
-        rows.append([count, median(node), median(one), median(node) / median(one)])
+            one.append(batched(model, count, tokens, threads, prompt)["total_per_second"])
+            ggmls.append(batched(model, count, tokens, threads, prompt, ggmls=True)["total_per_second"])
+        rows.append([count, median(node), median(one), median(node) / median(one), median(ggmls), median(node) / median(ggmls)])
     return rows
+
+
+TOTALS = ["requests", "node", "one batched process", "node / batched", "batched with ggml's own kernels", "node / that"]
 
 
 def main() -> int:
@@ -138,7 +149,7 @@ def main() -> int:
                              "sum once. Page tables are not in PSS.")
             else:
                 measure.say("skipped: memory: only root may look into a locked-down child")
-            report.table("Concurrent requests, total tokens/s", ["requests", "node", "one batched process", "node / batched"],
+            report.table("Concurrent requests, total tokens/s", TOTALS,
                          totals(stack, options.model, threads, max(rounds - 2, 1), tokens, counts),
                          "From the first request's start to the last one's end, prompts included. In the node each request has its own process and "
                          "computes alone; a batch reads the weights once for all.")

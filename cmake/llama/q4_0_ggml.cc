@@ -1,5 +1,9 @@
 // q4_0_ggml.cc - takes the place of two functions of ggml's CPU backend, in each of its variants. arch/x86/repack.cpp
-// is compiled with other names for its own (CMakeLists.txt), which are there still for what is not done here.
+// is compiled with other names for its own (CMakeLists.txt), which are there still for what is not done here, and to
+// measure: OPENPCC_CPU_KERNELS=ggml in the environment asks for them.
+#include <cstdlib>
+#include <cstring>
+
 #include "repack.h"
 
 #if defined(__AVX2__) && defined(__FMA__) && defined(__F16C__)
@@ -12,6 +16,15 @@ static_assert(sizeof(block_q8_0x4) == sizeof(openpcc_q4_0::FourRows));
 #define OPENPCC_Q4_0 0
 #endif
 
+#if OPENPCC_Q4_0
+// Known before any thread is: a static of a function would be locked, and waking who waits for that lock is a system
+// call that the sandbox forbids (docs/sandbox.md, futex).
+static const bool own_kernels = [] {
+  const char* asked = std::getenv("OPENPCC_CPU_KERNELS");
+  return asked == nullptr || std::strcmp(asked, "ggml") != 0;
+}();
+#endif
+
 extern "C" {
 
 void openpcc_ggml_gemv_q4_0_8x8_q8_0(int n, float* s, size_t bs, const void* vx, const void* vy, int nr, int nc);
@@ -19,7 +32,7 @@ void openpcc_ggml_gemm_q4_0_8x8_q8_0(int n, float* s, size_t bs, const void* vx,
 
 void ggml_gemv_q4_0_8x8_q8_0(int n, float* s, size_t bs, const void* vx, const void* vy, int nr, int nc) {
 #if OPENPCC_Q4_0
-  if (nr == 1) {
+  if (nr == 1 && own_kernels) {
     openpcc_q4_0::multiply(n, nc, static_cast<const openpcc_q4_0::Columns*>(vx),
                            static_cast<const openpcc_q4_0::Values*>(vy), s);
     return;
@@ -30,7 +43,7 @@ void ggml_gemv_q4_0_8x8_q8_0(int n, float* s, size_t bs, const void* vx, const v
 
 void ggml_gemm_q4_0_8x8_q8_0(int n, float* s, size_t bs, const void* vx, const void* vy, int nr, int nc) {
 #if OPENPCC_Q4_0
-  if (n <= openpcc_q4_0::kMaxLength) {
+  if (n <= openpcc_q4_0::kMaxLength && own_kernels) {
     openpcc_q4_0::multiply_rows(n, nc, static_cast<const openpcc_q4_0::Columns*>(vx),
                                 static_cast<const openpcc_q4_0::FourRows*>(vy), nr, s, bs);
     return;
