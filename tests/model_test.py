@@ -103,7 +103,7 @@ class ModelTest(unittest.TestCase):
                     return sorted(threads for pid, (threads, ticks) in now.items() if ticks > before.get(pid, (0, ticks))[1])
 
                 with contextlib.ExitStack() as clients:
-                    for expected in ([3], [1, 2], [1, 1, 1], [1, 1, 1, 1]):
+                    for expected in ([3], [1, 2], [1, 1, 1]):
                         clients.enter_context(self.client_that_goes_on(stack))
                         self.come_true(threads_at_work, expected)
                     clients.close()
@@ -145,7 +145,7 @@ class ModelTest(unittest.TestCase):
         return found
 
     def come_true(self, what, expected) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while (got := what()) != expected:
             self.assertLess(time.monotonic(), deadline, f"{got}, not {expected}")
             time.sleep(0.02)

@@ -146,7 +146,7 @@ uint32_t engine_threads(const Config& config) {
 
 uint32_t child_threads(const Config& config) {
   const uint32_t threads = engine_threads(config);
-  return (threads > 1 ? 2 * threads : 1) + kSpareThreads;
+  return (threads > 1 ? 3 * threads : 1) + kSpareThreads;
 }
 
 std::unique_ptr<engine::Engine> make_engine(const Config& config) {

@@ -40,8 +40,8 @@ struct Config {
 
 // How many threads the engine computes with in this process, at most.
 [[nodiscard]] uint32_t engine_threads(const Config& config);
-// The most threads that a child may have. Twice the engine's, since those of one token may not be gone when those of
-// the next, more or fewer, begin; and a few to spare.
+// The most threads that a child may have. Three times the engine's, since those of the two tokens before may not be
+// gone when those of the next, more or fewer, begin; and a few to spare.
 [[nodiscard]] uint32_t child_threads(const Config& config);
 
 // The engine the configuration names; not loaded yet.

@@ -72,16 +72,16 @@ TEST(WorkerConfig, AChildMayHaveTheThreadsOfItsEngineAndAFewMore) {
   config->embedded.threads = 50;
   EXPECT_EQ(child_threads(*config), 4U) << "another engine's setting";
   config->engine_type = "embedded";
-  EXPECT_EQ(child_threads(*config), 103U);
+  EXPECT_EQ(child_threads(*config), 153U);
   config->embedded.models.push_back({.name = "b", .path = "/b", .threads = 70});
-  EXPECT_EQ(child_threads(*config), 143U) << "of the model with the most";
+  EXPECT_EQ(child_threads(*config), 213U) << "of the model with the most";
   config->embedded.models.pop_back();
   config->embedded.threads = 0;
   cpu_set_t processors;
   ASSERT_EQ(::sched_getaffinity(0, sizeof processors, &processors), 0);
   const auto count = static_cast<uint32_t>(CPU_COUNT(&processors));
   EXPECT_EQ(engine_threads(*config), count);
-  EXPECT_EQ(child_threads(*config), count == 1 ? 4U : 3U + 2 * count);
+  EXPECT_EQ(child_threads(*config), count == 1 ? 4U : 3U + 3 * count);
 }
 
 TEST(WorkerConfig, MistakesAreNamed) {
